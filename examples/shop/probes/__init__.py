@@ -1,0 +1,1 @@
+"""Views for checking a tracer: they say themselves how many calls and events a complete trace of them has."""
