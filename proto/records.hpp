@@ -1,0 +1,168 @@
+// The records of a ring: their layout, and the functions that write one. PROTOCOL.md is the
+// specification.
+//
+// Written by the probe on the recording thread; read by collector and reader through decoder.hpp.
+// Nothing here allocates, locks or throws. A record is 8-byte aligned, never crosses a block, and
+// its first 8 bytes give kind and length, so that a reader can step over what it does not know.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "proto/bytes.hpp"
+#include "proto/ids.hpp"
+
+namespace kolo::proto {
+
+/// Kinds below 0x80 carry their length in 8-byte words; kinds from 0x80 on are one word long.
+enum class RecordKind : std::uint8_t {
+    kPadding = 0x00,  // never written: a zeroed word must not look like a record
+
+    // With values. `ref` is a code number (start) or a distance in ordinals (return, unwind).
+    kStart = 0x01,
+    kReturn = 0x02,
+    kUnwind = 0x03,
+
+    // Long: own id, parent, code and absolute ticks, wherever the activation started.
+    kLongReturn = 0x12,
+    kLongUnwind = 0x13,
+    kLongYield = 0x14,
+    kLongResume = 0x15,
+    kLongThrow = 0x16,
+
+    // No events.
+    kContext = 0x20,
+    kThread = 0x21,
+
+    // One word.
+    kShortStart = 0x80,
+    kShortReturn = 0x81,      // the result was not recorded
+    kShortReturnNone = 0x82,  // the result is None, and no locals were recorded
+    kShortUnwind = 0x83,      // the exception was not recorded
+    kElapsed = 0x84,          // moves the clock on by 56 bits of ticks
+};
+
+inline constexpr std::uint32_t kWordBytes = 8;
+inline constexpr std::uint8_t kOneWordKinds = 0x80;
+/// A record's length field counts words in 16 bits; a block is smaller than that, so the block
+/// bounds a record.
+inline constexpr std::uint32_t kMaxRecordWords = 0xFFFF;
+/// `RecordHead::flags`: how many of the record's last bytes are padding (0 to 7).
+inline constexpr std::uint8_t kPaddingMask = 0x07;
+/// Short starts hold a code, and short ends a distance, in 24 bits.
+inline constexpr std::uint32_t kMax24 = 0xFFFFFF;
+/// Any record holds the ticks since the record before it in 32 bits; kElapsed carries what is more.
+inline constexpr std::uint64_t kMaxDelta = 0xFFFFFFFF;
+inline constexpr std::uint64_t kMaxElapsed = 0xFFFFFFFFFFFFFF;
+
+/// The first word of every record that is longer than one word.
+struct RecordHead {
+    RecordKind kind;
+    std::uint8_t flags;
+    std::uint16_t words;
+    std::uint32_t
+        delta;  // ticks since the record before; 0 in long records, which carry absolute ticks
+};
+static_assert(sizeof(RecordHead) == 8 && offsetof(RecordHead, words) == 2 &&
+              offsetof(RecordHead, delta) == 4);
+
+/// kStart, kReturn, kUnwind: 12 bytes, then msgpack, then padding.
+struct ValuedRecord {
+    RecordHead head;
+    std::uint32_t ref;
+};
+static_assert(sizeof(ValuedRecord) == 12 && offsetof(ValuedRecord, ref) == 8);
+
+/// kLong…: 48 bytes, then msgpack, then padding. A parent of ring 0 is none.
+struct LongRecord {
+    RecordHead head;
+    Ticks ticks;
+    Ordinal ordinal;
+    Ordinal parent_ordinal;
+    std::uint32_t ring;
+    std::uint32_t parent_ring;
+    std::uint32_t code;
+    std::uint32_t reserved;
+};
+static_assert(sizeof(LongRecord) == 48 && offsetof(LongRecord, ticks) == 8 &&
+              offsetof(LongRecord, ordinal) == 16 && offsetof(LongRecord, parent_ordinal) == 24 &&
+              offsetof(LongRecord, ring) == 32 && offsetof(LongRecord, parent_ring) == 36 &&
+              offsetof(LongRecord, code) == 40 && offsetof(LongRecord, reserved) == 44);
+
+/// From here on records belong to `trace`, and the activation that a start would be the child of is
+/// `current`.
+struct ContextRecord {
+    RecordHead head;
+    std::uint64_t trace;
+    Ordinal current_ordinal;
+    std::uint32_t current_ring;
+    std::uint32_t task;  // 0: not known
+};
+static_assert(sizeof(ContextRecord) == 32 && offsetof(ContextRecord, trace) == 8 &&
+              offsetof(ContextRecord, current_ordinal) == 16 &&
+              offsetof(ContextRecord, current_ring) == 24 && offsetof(ContextRecord, task) == 28);
+
+/// kThread: who writes this ring; first record of its first block, again when the name changed.
+/// Payload: msgpack [name or nil].
+struct ThreadRecord {
+    RecordHead head;
+    std::uint64_t native_id;
+    std::uint64_t ident;
+};
+static_assert(sizeof(ThreadRecord) == 24 && offsetof(ThreadRecord, native_id) == 8 &&
+              offsetof(ThreadRecord, ident) == 16);
+
+/// The most that ending one segment can need: a clock step, a context and a long end without
+/// values.
+inline constexpr std::uint32_t kEndRoom = kWordBytes + sizeof(ContextRecord) + sizeof(LongRecord);
+static_assert(kEndRoom == 88);
+
+[[nodiscard]] constexpr bool is_one_word(RecordKind kind) noexcept {
+    return static_cast<std::uint8_t>(kind) >= kOneWordKinds;
+}
+
+[[nodiscard]] constexpr bool is_long(RecordKind kind) noexcept {
+    return kind >= RecordKind::kLongReturn && kind <= RecordKind::kLongThrow;
+}
+
+/// Words of a one-word record: kind, then 24 bits, then 32 bits of delta.
+[[nodiscard]] constexpr std::uint64_t one_word(RecordKind kind, std::uint32_t ref24,
+                                               std::uint32_t delta) noexcept {
+    return static_cast<std::uint64_t>(kind) | (static_cast<std::uint64_t>(ref24) << 8U) |
+           (static_cast<std::uint64_t>(delta) << 32U);
+}
+
+[[nodiscard]] constexpr std::uint64_t elapsed_word(std::uint64_t ticks) noexcept {
+    return static_cast<std::uint64_t>(RecordKind::kElapsed) | (ticks << 8U);
+}
+
+/// Bytes that a record of `fixed` bytes and `payload` bytes takes.
+[[nodiscard]] constexpr std::uint32_t record_bytes(std::uint32_t fixed,
+                                                   std::uint32_t payload) noexcept {
+    return align8(fixed + payload);
+}
+
+/// The head of a record of `fixed + payload` bytes.
+[[nodiscard]] constexpr RecordHead record_head(RecordKind kind, std::uint32_t fixed,
+                                               std::uint32_t payload,
+                                               std::uint32_t delta) noexcept {
+    const std::uint32_t total = record_bytes(fixed, payload);
+    return RecordHead{kind, static_cast<std::uint8_t>(total - fixed - payload),
+                      static_cast<std::uint16_t>(total / kWordBytes), delta};
+}
+
+/// Writes the fixed part of a record whose payload already stands (or will stand) behind it, and
+/// zeroes the padding. Returns the record's size in bytes.
+template <typename Fixed>
+inline std::uint32_t write_record(std::uint8_t* to, Fixed fixed, RecordKind kind,
+                                  std::uint32_t payload, std::uint32_t delta) noexcept {
+    fixed.head = record_head(kind, sizeof(Fixed), payload, delta);
+    store(to, fixed);
+    const std::uint32_t used = sizeof(Fixed) + payload;
+    const std::uint32_t total = fixed.head.words * kWordBytes;
+    std::memset(to + used, 0, total - used);
+    return total;
+}
+
+}  // namespace kolo::proto
