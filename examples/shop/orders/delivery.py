@@ -1,4 +1,4 @@
-"""Asks all carriers at once what they would deliver an order for. Carriers are made up, their waiting is not."""
+"""Asks all carriers at once what delivering an order would cost. They are made up, their waiting is not."""
 
 from __future__ import annotations
 
