@@ -49,17 +49,21 @@ struct ArenaHeader {
     alignas(64)
         std::atomic<std::uint64_t> emitted_blockless;  // events emitted by rings that held no block
     std::atomic<std::uint64_t> traces_refused;         // work that found no slot free
+    std::atomic<std::uint64_t> lost[kLossCounters];    // of no one trace (any more)
     alignas(64) std::atomic<std::uint64_t> free_list;  // head of the free blocks: tag (high 32),
                                                        // block index (low 32)
 };
 static_assert(sizeof(ArenaHeader) <= kArenaHeaderBytes);
-static_assert(
-    offsetof(ArenaHeader, process) == 16 && offsetof(ArenaHeader, arena_bytes) == 32 &&
-    offsetof(ArenaHeader, codes_offset) == 40 && offsetof(ArenaHeader, codes_bytes) == 48 &&
-    offsetof(ArenaHeader, slots_offset) == 56 && offsetof(ArenaHeader, blocks_offset) == 64 &&
-    offsetof(ArenaHeader, slot_count) == 72 && offsetof(ArenaHeader, block_count) == 76 &&
-    offsetof(ArenaHeader, first_clock) == 80 && offsetof(ArenaHeader, codes_used) == 192 &&
-    offsetof(ArenaHeader, emitted_blockless) == 256 && offsetof(ArenaHeader, free_list) == 320);
+static_assert(offsetof(ArenaHeader, process) == 16 && offsetof(ArenaHeader, arena_bytes) == 32 &&
+              offsetof(ArenaHeader, codes_offset) == 40 &&
+              offsetof(ArenaHeader, codes_bytes) == 48 &&
+              offsetof(ArenaHeader, slots_offset) == 56 &&
+              offsetof(ArenaHeader, blocks_offset) == 64 &&
+              offsetof(ArenaHeader, slot_count) == 72 && offsetof(ArenaHeader, block_count) == 76 &&
+              offsetof(ArenaHeader, first_clock) == 80 &&
+              offsetof(ArenaHeader, codes_used) == 192 &&
+              offsetof(ArenaHeader, emitted_blockless) == 256 &&
+              offsetof(ArenaHeader, lost) == 272 && offsetof(ArenaHeader, free_list) == 448);
 
 /// Where the parts of an arena lie.
 struct ArenaLayout {

@@ -19,6 +19,7 @@
 #include "proto/bytes.hpp"
 #include "proto/clock.hpp"
 #include "proto/ids.hpp"
+#include "proto/loss.hpp"
 #include "proto/trace_slot.hpp"
 
 namespace kolo::proto {
@@ -84,8 +85,9 @@ struct CountsMessage {
     std::uint64_t emitted_blockless;
     std::uint64_t traces_refused;
     std::uint64_t codes_lost;
+    std::uint64_t lost[kLossCounters];  // by LossReason, of no one trace (any more)
 };
-static_assert(sizeof(CountsMessage) == 24);
+static_assert(sizeof(CountsMessage) == 152 && offsetof(CountsMessage, lost) == 24);
 
 /// Body of kHello, as a msgpack map with these names as keys (unknown keys are ignored).
 struct Hello {
