@@ -1,0 +1,45 @@
+// What configure() fixed for this process. Plain values, written once under the GIL before anything
+// records, then only read; a forked child keeps them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probe/encoder.hpp"
+
+namespace kolo::probe {
+
+enum class WhenFull : std::uint8_t { kDrop, kWait };
+enum class CollectorMode : std::uint8_t { kAuto, kRequire, kOff };
+
+struct Settings {
+    std::string folder;  // the .kolo folder, absolute
+    std::string socket;
+    CollectorMode collector = CollectorMode::kAuto;
+    std::optional<std::string> collectord_path;
+
+    std::string hook = "auto";
+    std::vector<std::string> include_frames;
+    std::vector<std::string> ignore_frames;
+
+    WhenFull when_full = WhenFull::kDrop;
+    std::chrono::milliseconds wait{0};
+    std::uint64_t arena_bytes = 64ULL << 20U;
+
+    bool values = true;
+    bool return_locals = true;
+    EncodeLimits limits;
+    std::vector<std::string> redact;
+
+    std::string version;
+    std::optional<std::string> git_sha;
+    std::vector<std::string> argv;
+    std::string cwd;
+    std::string python;
+    std::string implementation;
+};
+
+}  // namespace kolo::probe
