@@ -1,0 +1,124 @@
+"""The recording session of this process: configured once, at the first thing to trace, and kept over fork.
+
+Owner of what Python knows about it. Importing this module starts and reads nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+from kolo_probe._paths import is_disabled, project_folder
+from kolo_probe._warnings import warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Protocol
+
+    class Native(Protocol):
+        """What this package uses of kolo_probe._probe."""
+
+        def configure(self, settings: dict[str, object]) -> bool: ...
+        def begin_trace(self, kind: str, name: str | None) -> int: ...
+        def end_trace(self, token: int, name: str | None = None) -> None: ...
+        def current_trace(self) -> int: ...
+        def trace_id(self, token: int) -> str | None: ...
+        def adopt_trace(self, token: int) -> None: ...
+        def suspend_trace(self, token: int) -> None: ...
+        def resume_trace(self, token: int) -> None: ...
+        def wait_connected(self, timeout_s: float) -> bool: ...
+        def shutdown(self, timeout_s: float = 5.0) -> bool: ...
+        def register_noop_profiler(self) -> None: ...
+
+
+SHUTDOWN_TIMEOUT_S = 5.0  # the longest that a process may wait at its exit for the last acknowledgement
+
+
+class Session:
+    """The native module and the options it was configured with; `native` is None where nothing is traced."""
+
+    __slots__ = ("finalizer_pid", "follows_threads", "native", "options")
+
+    def __init__(self, native: Native | None, options: Mapping[str, Any]) -> None:
+        self.native = native
+        self.options = options
+        self.follows_threads = False
+        self.finalizer_pid = 0
+
+
+_session: Session | None = None
+
+
+def session(config: object = None, *, defaults: Mapping[str, Any] | None = None) -> Session:
+    """The session of this process. The first call configures it; a later one with filters of its own, which
+    can then no longer be changed, warns once. `defaults` stand below the configuration file."""
+    global _session
+    if _session is None:
+        _session = _start(config, defaults or {})
+    elif config is not None and _session.native is not None:
+        _compare(_session.native, config)
+    return _session
+
+
+def begin(here: Session, kind: str, name: str | None) -> int:
+    """Begin a trace; its token, or 0 when it is not traced (the native module says why in its status)."""
+    native = here.native
+    if native is None:
+        return 0
+    if not here.follows_threads:
+        from kolo_probe._threads import follow_threads
+
+        here.follows_threads = True
+        follow_threads(native)
+    _flush_multiprocessing_child(here, native)
+    return native.begin_trace(kind, name)
+
+
+def _start(config: object, defaults: Mapping[str, Any]) -> Session:
+    from kolo_probe._config import call_options, file_options
+    from kolo_probe._settings import native_settings, with_defaults
+
+    project = project_folder(os.environ)
+    if is_disabled(os.environ):
+        return Session(None, with_defaults({}))
+    options = with_defaults({**defaults, **file_options(project), **call_options(config)})
+    try:
+        from kolo_probe import _probe
+    except Exception as error:  # not built for this interpreter, a library missing, …: the program goes on
+        warn(f"nothing is recorded: the native module cannot be loaded ({error}); reinstall kolo-probe")
+        return Session(None, options)
+    native: Native = _probe
+    native.configure(native_settings(options, project, os.environ))
+    # Registered early, so it runs after the program's own exit functions.
+    atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
+    return Session(native, options)
+
+
+def _compare(native: Native, config: object) -> None:
+    from kolo_probe._config import call_options, file_options
+    from kolo_probe._settings import native_settings, with_defaults
+
+    project = project_folder(os.environ)
+    options = with_defaults({**file_options(project), **call_options(config)})
+    if not native.configure(native_settings(options, project, os.environ)):
+        warn(
+            "enable(config): the first configuration of a process fixes its filters; later ones are not used"
+        )
+
+
+def _flush_multiprocessing_child(here: Session, native: Native) -> None:
+    """A multiprocessing child leaves by os._exit, past atexit: its own finalizers are the only way out."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or here.finalizer_pid == os.getpid():
+        return
+    util = sys.modules.get("multiprocessing.util")
+    try:
+        in_child = process.parent_process() is not None
+        if util is not None and in_child:
+            # The lowest priority runs last, when the program's own finalizers are through.
+            util.Finalize(None, native.shutdown, args=(SHUTDOWN_TIMEOUT_S,), exitpriority=-1_000_000)
+    except AttributeError:
+        return  # another thread is just importing multiprocessing: the next trace tries again
+    here.finalizer_pid = os.getpid()

@@ -1,0 +1,53 @@
+"""Puts together what the native module is configured with, every key filled and checked."""
+
+from __future__ import annotations
+
+import os
+
+from kolo_probe._identity import identity
+from kolo_probe._options import OPTIONS
+from kolo_probe._paths import find_collectord
+from kolo_probe._redact import names_in_force
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+# Options that the native module takes as they are, under the last part of their key.
+_PASSED_ON = (
+    "filters.include_frames", "filters.ignore_frames", "collector", "when_full", "wait_ms", "arena_mb",
+    "hook", "values", "omit_return_locals", "limits.max_depth", "limits.max_items",
+    "limits.max_attributes", "limits.max_text", "limits.max_value_bytes", "limits.max_event_bytes",
+    "limits.max_event_us",
+)  # fmt: skip
+
+
+def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options by dotted key: those given, and the default of each other one."""
+    return {option.key: options.get(option.key, option.default) for option in OPTIONS}
+
+
+def native_settings(
+    options: Mapping[str, Any], project: str, environ: Mapping[str, str]
+) -> dict[str, object]:
+    """What `_probe.configure` takes, from all options (see with_defaults) and the project's folder."""
+    folder = os.path.join(project, ".kolo")
+    redact = names_in_force(options["redact.add"], options["redact.remove"])
+    settings: dict[str, object] = {}
+    for key in _PASSED_ON:
+        value = options[key]
+        settings[key.rpartition(".")[2]] = list(value) if isinstance(value, tuple) else value
+    settings.update(
+        folder=folder,
+        socket=_absolute(options["socket"], project) or os.path.join(folder, "collector.sock"),
+        collectord_path=_absolute(options["collector_path"], project) or find_collectord(environ),
+        redact=redact,
+    )
+    settings.update(identity(redact))
+    return settings
+
+
+def _absolute(path: str | None, project: str) -> str | None:
+    """A path of the configuration is meant from the folder that holds `.kolo`."""
+    return None if path is None else os.path.normpath(os.path.join(project, path))
