@@ -86,7 +86,7 @@ OPTIONS = (
     Option("when_full", _one_of("drop", "wait"), "drop",
            'drop: count and go on; wait: the program waits ("wait" is the default of kolo-probe run).'),
     Option("wait_ms", _whole_number(0, 600_000), 10_000, "How long one wait may last, in milliseconds."),
-    Option("arena_mb", _whole_number(1, 4096), 64, "Memory for events not stored yet, in megabytes."),
+    Option("arena_mb", _whole_number(2, 1024), 64, "Memory for events not stored yet, in megabytes."),
     # What is recorded.
     Option("hook", _one_of("auto", "profile"), "auto", "How calls are seen; auto: the best for this Python."),
     Option("values", _flag, True, "Record arguments, locals and results."),

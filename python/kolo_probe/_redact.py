@@ -39,20 +39,22 @@ _ASSIGNMENT = r"^(?P<head>\s*(?P<name>[A-Za-z0-9_.\-]+)\s*[=:]\s*)(?P<secret>\S.
 
 
 def names_in_force(added: Iterable[str], removed: Iterable[str]) -> list[str]:
-    """The default names with the user's changes, in lower case."""
-    gone = {name.strip().lower() for name in removed}
-    names = [*DEFAULT_NAMES, *(name.strip().lower() for name in added)]
+    """The default names with the user's changes, as they are compared: lower case, joined by _."""
+    gone = {_plain(name) for name in removed}
+    names = [*DEFAULT_NAMES, *(_plain(name) for name in added)]
     return [name for name in dict.fromkeys(names) if name and name not in gone]
 
 
 def is_secret(name: str, names: Iterable[str]) -> bool:
-    """True when one of `names` occurs in `name`, whatever the case and whether words are joined by - or _.
+    """True when one of `names` occurs in `name`, whatever the case and however its words are joined.
+
+    The native module follows the same rule for the names of variables, attributes and keys.
 
     >>> is_secret("--db-Password", ["password"])
     True
     """
     plain = _plain(name)
-    return any(_plain(secret) in plain for secret in names)
+    return any(secret in plain for secret in names)
 
 
 def redact_argv(argv: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -90,4 +92,4 @@ def _redact_text(text: str, names: Sequence[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
+    return name.strip().lower().replace("-", "_").replace(" ", "_")

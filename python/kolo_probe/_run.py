@@ -96,7 +96,7 @@ def prepare(program: Program) -> None:
     if program.is_module:
         first = os.getcwd()
     elif _has_main_module(program.target):
-        first = program.target
+        first = _absolute(program.target)
     else:
         first = os.path.dirname(os.path.realpath(program.target))
     # With -P, -I or PYTHONSAFEPATH there is no such entry, neither ours nor the program's.
@@ -167,10 +167,6 @@ def _load(path: str, namespace: dict[str, Any]) -> Any:
 
 def _absolute(path: str) -> str:
     """As Python makes `__file__` absolute: the current folder before it, and nothing resolved."""
-    if os.path.isabs(path):
-        return path
-    while path.startswith("./"):
-        path = path[2:].lstrip("/")
     return os.path.join(os.getcwd(), path)
 
 

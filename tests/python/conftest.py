@@ -1,7 +1,7 @@
 """Fixtures of the package's tests.
 
-`probe` stands in for the native module, so that a test sees which traces Python begins, joins and ends, and in
-which thread. Tests named test_native_* use the real one, and fail where it is not installed.
+`probe` stands in for the native module, so that a test sees which traces Python begins, joins and ends, and
+in which thread. Tests named test_native_* use the real one, and fail where it is not installed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import sys
 import threading
 from contextvars import ContextVar
 
-import kolo_probe
 import pytest
+
+import kolo_probe
 from kolo_probe import _session, _warnings
 
 
 class FakeProbe:
-    """The native module's surface with the rule for the current trace, and a log of what it was asked to do."""
+    """The native module's surface with the rule for the current trace, and a log of what it was asked."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []

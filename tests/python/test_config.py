@@ -6,6 +6,7 @@ import errno
 import os
 
 import pytest
+
 from kolo_probe._config import call_options, file_options
 from kolo_probe._options import BY_KEY, OPTIONS
 from kolo_probe._session import session
@@ -40,8 +41,8 @@ def test_the_native_module_gets_every_key_of_its_surface(probe):
     assert set(probe.settings[0]) == {
         "folder", "socket", "collector", "collectord_path", "hook", "include_frames", "ignore_frames",
         "when_full", "wait_ms", "arena_mb", "omit_return_locals", "values", "max_depth", "max_items",
-        "max_attributes", "max_text", "max_value_bytes", "max_event_bytes", "max_event_us", "redact", "version",
-        "git_sha", "argv", "cwd", "python", "implementation",
+        "max_attributes", "max_text", "max_value_bytes", "max_event_bytes", "max_event_us", "redact",
+        "version", "git_sha", "argv", "cwd", "python", "implementation",
     }  # fmt: skip
 
 
@@ -66,7 +67,8 @@ def test_kolos_own_keys_are_accepted_silently(tmp_path, warned):
         "use_rust = true\nuse_msgpack = true\nuse_monitoring = false\nline_events = false\nprocessors = []\n"
         "lightweight_repr = true\nsqlite_busy_timeout = 60\nflush_subtree_mb = 500\nauto_emit = true\n"
         "threading = true\nhide_startup_message = true\nproduction_beta = false\nomit_return_locals = true\n"
-        "[trace_points]\non_return = ['f']\n[filters]\nignore_frames = ['x']\nignore_request_paths = ['/health']\n",
+        "[trace_points]\non_return = ['f']\n[filters]\nignore_frames = ['x']\n"
+        "ignore_request_paths = ['/health']\n",
     )
     assert file_options(str(tmp_path)) == {
         "omit_return_locals": True,
@@ -79,9 +81,9 @@ def test_kolos_own_keys_are_accepted_silently(tmp_path, warned):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("arena_mb = '64'", "arena_mb must be a whole number from 1 to 4096"),
+        ("arena_mb = '64'", "arena_mb must be a whole number from 2 to 1024"),
         ("arena_mb = true", "arena_mb must be a whole number"),
-        ("arena_mb = 0", "arena_mb must be a whole number"),
+        ("arena_mb = 1", "arena_mb must be a whole number"),
         ("arena_mb = 1e3", "arena_mb must be a whole number"),
         ("values = 'yes'", "values must be true or false"),
         ("values = 1", "values must be true or false"),
@@ -174,7 +176,8 @@ def test_a_broken_pyproject_that_never_names_kolo_is_not_ours_to_report(tmp_path
 def test_enable_goes_over_the_file_one_level_deep(probe, tmp_path):
     write(
         tmp_path / "pyproject.toml",
-        "[tool.kolo]\narena_mb = 8\n[tool.kolo.filters]\ninclude_frames = ['file']\nignore_frames = ['file']\n",
+        "[tool.kolo]\narena_mb = 8\n"
+        "[tool.kolo.filters]\ninclude_frames = ['file']\nignore_frames = ['file']\n",
     )
     session({"filters": {"include_frames": ["call"]}, "wait_ms": 1})
     settings = probe.settings[0]

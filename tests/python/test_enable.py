@@ -1,8 +1,9 @@
-"""`enable` as context manager and decorator: which traces it begins, joins and ends, and that nothing else changes."""
+"""`enable`: which traces it begins, joins and ends, and that nothing else about the code changes."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import inspect
@@ -10,8 +11,9 @@ import threading
 import types
 import weakref
 
-import kolo_probe
 import pytest
+
+import kolo_probe
 
 # ---- as a context manager
 
@@ -407,23 +409,21 @@ def test_a_dropped_generator_ends_its_trace(probe):
 
 
 def test_neither_items_nor_exceptions_are_kept_alive(probe):
-    class Thing(Exception):
+    class ThingError(Exception):
         pass
 
     @kolo_probe.enable
     def things():
         while True:
-            try:
-                yield Thing()
-            except Thing:
-                pass
+            with contextlib.suppress(ThingError):
+                yield ThingError()
 
     generator = things()
     gc.disable()
     try:
         item = weakref.ref(next(generator))
         assert item() is None
-        thrown = Thing()
+        thrown = ThingError()
         reference = weakref.ref(thrown)
         generator.throw(thrown)
         del thrown

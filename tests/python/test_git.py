@@ -1,4 +1,4 @@
-"""The git SHA as read from `.git`, against what git itself says; and folders that only look like a repository."""
+"""The git SHA as read from `.git`, against what git itself says; and what only looks like a repository."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from kolo_probe._git import commit_sha
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

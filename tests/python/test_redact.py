@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kolo_probe._redact import DEFAULT_NAMES, is_secret, names_in_force, redact_argv
 
 
@@ -69,14 +70,16 @@ def test_an_option_that_follows_is_no_value():
 
 def test_names_are_recognised_however_they_are_written():
     assert is_secret("X-Api-Key", ["api_key"])
-    assert is_secret("apiKey", ["api_key"])
+    assert is_secret("apiKey", DEFAULT_NAMES)
+    assert is_secret("HTTP_X_API_KEY", ["api_key"])
     assert not is_secret("monkey", ["api_key"])
 
 
 def test_names_in_force_are_lower_case_and_unique():
-    names = names_in_force(["IBAN", "iban", " ", "Password"], ["Cookie"])
+    names = names_in_force(["IBAN", "iban", "tax-number", " ", "Password"], ["Cookie"])
     assert names.count("iban") == 1
     assert names.count("password") == 1
+    assert "tax_number" in names
     assert "cookie" not in names
     assert "" not in names
 

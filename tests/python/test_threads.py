@@ -12,8 +12,9 @@ import traceback
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-import kolo_probe
 import pytest
+
+import kolo_probe
 from kolo_probe import _threads
 
 
