@@ -1,0 +1,250 @@
+// An object's own attributes, read where they lie: instance dict, inline values, slots.
+#define Py_BUILD_CORE_MODULE 1  // NOLINT(bugprone-reserved-identifier): what the headers ask for
+#include "probe/python/version.hpp"
+
+#if KOLO_PYTHON_IS_KNOWN
+
+#include <structmember.h>
+
+#if PY_VERSION_HEX >= 0x030B0000
+#undef HAVE_STD_ATOMIC  // C's _Atomic, which C++ does not have
+#include <internal/pycore_dict.h>
+#endif
+
+namespace kolo::probe {
+namespace {
+
+/// Inline values: the instance's values, and where in the class's shared keys each belongs.
+struct InlineValues {
+    PyObject* const* values = nullptr;
+    const std::uint8_t* order = nullptr;  // order[i * order_step]: index of the i-th attribute set
+    std::ptrdiff_t order_step = 1;
+    std::size_t size = 0;
+};
+
+/// Where an object keeps its attributes apart from slots: at most one of the two is set.
+struct Storage {
+    PyObject* dict = nullptr;  // borrowed
+    InlineValues inline_values;
+    bool exists = false;  // its type gives instances a dict
+};
+
+Storage dict_storage(PyObject* dict) noexcept {
+    Storage storage;
+    storage.dict = dict != nullptr && PyDict_Check(dict) ? dict : nullptr;
+    storage.exists = true;
+    return storage;
+}
+
+/// For types whose dict the interpreter does not manage, _PyObject_GetDictPtr only computes.
+Storage plain_storage(PyObject* object) noexcept {
+    PyObject** const pointer = _PyObject_GetDictPtr(object);
+    return pointer == nullptr ? Storage{} : dict_storage(*pointer);
+}
+
+#if PY_VERSION_HEX < 0x030B0000
+
+Storage storage_of(PyObject* object) noexcept { return plain_storage(object); }
+
+#else
+
+#if PY_VERSION_HEX < 0x030D0000
+
+static_assert(sizeof(PyDictValues) == sizeof(PyObject*));
+
+/// The bytes before the values: [-1] is the prefix's size, [-2] how many are set, [-3], [-4] …
+/// their indexes in the order of setting.
+Storage values_storage(const PyDictValues* values) noexcept {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(values);
+    Storage storage;
+    storage.exists = true;
+    storage.inline_values = InlineValues{values->values, bytes - 3, -1, *(bytes - 2)};
+    return storage;
+}
+
+#endif
+
+#if PY_VERSION_HEX < 0x030C0000
+
+/// 3.11: a pointer to values four words before the object, the dict's three words before it.
+Storage managed_storage(PyObject* object) noexcept {
+    auto* const words = reinterpret_cast<void**>(object);
+    const auto* const values = static_cast<const PyDictValues*>(words[-4]);
+    return values != nullptr ? values_storage(values)
+                             : dict_storage(static_cast<PyObject*>(words[-3]));
+}
+
+#elif PY_VERSION_HEX < 0x030D0000
+
+/// 3.12: one word, three before the object, whose lowest bit tells values (pointer minus 1) from a
+/// dict.
+Storage managed_storage(PyObject* object) noexcept {
+    char* const word = reinterpret_cast<char**>(object)[-3];
+    if ((reinterpret_cast<std::uintptr_t>(word) & 1U) != 0) {
+        return values_storage(reinterpret_cast<const PyDictValues*>(word + 1));
+    }
+    return dict_storage(reinterpret_cast<PyObject*>(word));
+}
+
+#else
+
+static_assert(offsetof(PyDictValues, values) == 8 && offsetof(PyDictValues, valid) == 3);
+
+/// 3.13: values in the object itself, valid until a dict takes over (which may share them).
+Storage managed_storage(PyObject* object) noexcept {
+    auto* const dict = reinterpret_cast<PyObject**>(object)[-3];
+    if (dict != nullptr || (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) == 0) {
+        return dict_storage(dict);
+    }
+    const auto* const values = reinterpret_cast<const PyDictValues*>(object + 1);
+    if (values->valid == 0) {
+        return dict_storage(nullptr);
+    }
+    Storage storage;
+    storage.exists = true;
+    storage.inline_values = InlineValues{
+        values->values, reinterpret_cast<const std::uint8_t*>(&values->values[values->capacity]), 1,
+        values->size};
+    return storage;
+}
+
+#endif
+
+Storage storage_of(PyObject* object) noexcept {
+    return (Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0 ? managed_storage(object)
+                                                                      : plain_storage(object);
+}
+
+#endif
+
+bool visit_dict(PyObject* dict, AttributeVisitor visit, void* data) noexcept {
+    Py_ssize_t position = 0;
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    while (PyDict_Next(dict, &position, &name, &value) != 0) {
+        if (!visit(data, name, value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#if PY_VERSION_HEX >= 0x030B0000
+bool visit_inline(PyTypeObject* type, const InlineValues& values, AttributeVisitor visit,
+                  void* data) noexcept {
+    PyDictKeysObject* const keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+    if (keys == nullptr || keys->dk_kind == DICT_KEYS_GENERAL) {
+        return true;
+    }
+    const PyDictUnicodeEntry* const entries = DK_UNICODE_ENTRIES(keys);
+    for (std::size_t i = 0; i < values.size; ++i) {
+        const std::size_t index = values.order[static_cast<std::ptrdiff_t>(i) * values.order_step];
+        PyObject* const name = entries[index].me_key;
+        PyObject* const value = values.values[index];
+        if (name != nullptr && value != nullptr && !visit(data, name, value)) {
+            return false;
+        }
+    }
+    return true;
+}
+#endif
+
+/// Whether a class made in Python declared slots of its own (not counting __dict__, __weakref__).
+bool has_slots(PyTypeObject* type) noexcept {
+    return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 && type->tp_members != nullptr &&
+           type->tp_members->name != nullptr;
+}
+
+PyObject* class_dict(PyTypeObject* type) noexcept {
+    // 3.12 moved it for static builtin types only, and those have no slots.
+    return type->tp_dict != nullptr && PyDict_Check(type->tp_dict) ? type->tp_dict : nullptr;
+}
+
+/// Slots are found through the member descriptors in the dicts of the classes that declared them:
+/// only there stand their names as objects.
+bool visit_slots(PyObject* object, PyTypeObject* type, AttributeVisitor visit,
+                 void* data) noexcept {
+    PyObject* const members = class_dict(type);
+    if (members == nullptr) {
+        return true;
+    }
+    Py_ssize_t position = 0;
+    PyObject* name = nullptr;
+    PyObject* descriptor = nullptr;
+    while (PyDict_Next(members, &position, &name, &descriptor) != 0) {
+        if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+            continue;
+        }
+        const auto* const member = reinterpret_cast<const PyMemberDescrObject*>(descriptor);
+        // A descriptor of another class can have been assigned to the class: its offset is not
+        // this object's.
+        if (member->d_common.d_type != type || member->d_member->type != T_OBJECT_EX) {
+            continue;
+        }
+        PyObject* const value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) +
+                                                              member->d_member->offset);
+        if (value != nullptr && !visit(data, name, value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Visits the slots of all the object's classes, base first. False when visit said to stop.
+bool visit_all_slots(PyObject* object, bool& any, AttributeVisitor visit, void* data) noexcept {
+    constexpr int kMostClasses = 16;
+    PyTypeObject* classes[kMostClasses];
+    int count = 0;
+    for (PyTypeObject* type = Py_TYPE(object); type != nullptr && count < kMostClasses;
+         type = type->tp_base) {
+        if (has_slots(type)) {
+            classes[count++] = type;
+        }
+    }
+    any = count > 0;
+    while (count-- > 0) {
+        if (!visit_slots(object, classes[count], visit, data)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool count_one(void* data, PyObject* /*name*/, PyObject* /*value*/) noexcept {
+    ++*static_cast<std::size_t*>(data);
+    return true;
+}
+
+}  // namespace
+
+bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noexcept {
+    bool any_slots = false;
+    if (!visit_all_slots(object, any_slots, visit, data)) {
+        return true;
+    }
+    const Storage storage = storage_of(object);
+    if (storage.dict != nullptr) {
+        visit_dict(storage.dict, visit, data);
+    }
+#if PY_VERSION_HEX >= 0x030B0000
+    if (storage.inline_values.values != nullptr) {
+        visit_inline(Py_TYPE(object), storage.inline_values, visit, data);
+    }
+#endif
+    return storage.exists || any_slots;
+}
+
+std::size_t attribute_count(PyObject* object) noexcept {
+    std::size_t count = 0;
+    bool any_slots = false;
+    visit_all_slots(object, any_slots, count_one, &count);
+    const Storage storage = storage_of(object);
+    if (storage.dict != nullptr) {
+        count += static_cast<std::size_t>(PyDict_Size(storage.dict));
+    }
+    return count + storage.inline_values.size;
+}
+
+}  // namespace kolo::probe
+
+#endif

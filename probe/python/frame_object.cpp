@@ -1,0 +1,33 @@
+// Frames of 3.9 and 3.10: one frame object for each call, with everything in it.
+#include "probe/python/version.hpp"
+
+#if KOLO_PYTHON_IS_KNOWN && PY_VERSION_HEX < 0x030B0000
+
+#include <frameobject.h>
+
+namespace kolo::probe {
+
+static_assert(offsetof(PyFrameObject, f_localsplus) > offsetof(PyFrameObject, f_blockstack));
+
+const void* frame_key(PyFrameObject* frame) noexcept { return frame; }
+PyCodeObject* frame_code(PyFrameObject* frame) noexcept { return frame->f_code; }
+PyObject* frame_globals(PyFrameObject* frame) noexcept { return frame->f_globals; }
+
+int frame_last_instruction(PyFrameObject* frame) noexcept {
+#if PY_VERSION_HEX < 0x030A0000
+    return frame->f_lasti;
+#else
+    return frame->f_lasti * 2;  // 3.10 counts code units
+#endif
+}
+
+Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+    return exits.at(frame_last_instruction(frame), argument_is_null);
+}
+
+FrameVariables::FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept
+    : fast_(frame->f_localsplus), slots_(slots) {}
+
+}  // namespace kolo::probe
+
+#endif

@@ -1,0 +1,90 @@
+// Frames of 3.11 to 3.13: a _PyInterpreterFrame on the thread's stack or in the generator, and a
+// frame object that only points to it.
+#define Py_BUILD_CORE_MODULE 1  // NOLINT(bugprone-reserved-identifier): what the headers ask for
+#include "probe/python/version.hpp"
+
+#if KOLO_PYTHON_IS_KNOWN && PY_VERSION_HEX >= 0x030B0000
+
+#undef HAVE_STD_ATOMIC  // C's _Atomic, which C++ does not have
+
+#include <internal/pycore_frame.h>
+
+namespace kolo::probe {
+namespace {
+
+// A patch release must not have moved what is read here.
+#if PY_VERSION_HEX < 0x030C0000
+static_assert(offsetof(_PyInterpreterFrame, f_code) == 32 &&
+              offsetof(_PyInterpreterFrame, prev_instr) == 56 &&
+              offsetof(_PyInterpreterFrame, localsplus) == 72);
+#elif PY_VERSION_HEX < 0x030D0000
+static_assert(offsetof(_PyInterpreterFrame, f_code) == 0 &&
+              offsetof(_PyInterpreterFrame, prev_instr) == 56 &&
+              offsetof(_PyInterpreterFrame, owner) == 70 &&
+              offsetof(_PyInterpreterFrame, localsplus) == 72);
+#else
+static_assert(offsetof(_PyInterpreterFrame, f_executable) == 0 &&
+              offsetof(_PyInterpreterFrame, instr_ptr) == 56 &&
+              offsetof(_PyInterpreterFrame, localsplus) == 72);
+#endif
+static_assert(offsetof(PyFrameObject, f_frame) == 24);
+
+PyCodeObject* code_of(const _PyInterpreterFrame* frame) noexcept {
+#if PY_VERSION_HEX < 0x030D0000
+    return frame->f_code;
+#else
+    return reinterpret_cast<PyCodeObject*>(frame->f_executable);
+#endif
+}
+
+const _Py_CODEUNIT* instruction_of(const _PyInterpreterFrame* frame) noexcept {
+#if PY_VERSION_HEX < 0x030D0000
+    return frame->prev_instr;
+#else
+    return frame->instr_ptr;
+#endif
+}
+
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+bool is_suspended(_PyInterpreterFrame* frame) noexcept {
+    if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
+        return false;
+    }
+    const auto* generator = reinterpret_cast<const PyGenObject*>(
+        reinterpret_cast<const char*>(frame) - offsetof(PyGenObject, gi_iframe));
+    return generator->gi_frame_state == FRAME_SUSPENDED;
+}
+#endif
+
+}  // namespace
+
+const void* frame_key(PyFrameObject* frame) noexcept { return frame->f_frame; }
+PyCodeObject* frame_code(PyFrameObject* frame) noexcept { return code_of(frame->f_frame); }
+PyObject* frame_globals(PyFrameObject* frame) noexcept { return frame->f_frame->f_globals; }
+
+int frame_last_instruction(PyFrameObject* frame) noexcept {
+    const _PyInterpreterFrame* const inner = frame->f_frame;
+    const auto* const start =
+        reinterpret_cast<const _Py_CODEUNIT*>(code_of(inner)->co_code_adaptive);
+    return static_cast<int>((instruction_of(inner) - start) *
+                            static_cast<std::ptrdiff_t>(sizeof(_Py_CODEUNIT)));
+}
+
+Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+    const Exit exit = exits.at(frame_last_instruction(frame), argument_is_null);
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+    // An exception thrown in at this `yield` leaves the generator running; a value going out has
+    // suspended it before the hook is called.
+    if (exit == Exit::kYield && !is_suspended(frame->f_frame)) {
+        return Exit::kUnwind;
+    }
+#endif
+    return exit;
+}
+
+FrameVariables::FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept
+    : fast_(frame->f_frame->localsplus), slots_(slots) {}
+
+}  // namespace kolo::probe
+
+#endif

@@ -1,0 +1,42 @@
+// Frames and attributes of a version that this build does not know: what public API gives without
+// running code or making objects. Variables and attributes cannot be read.
+#include "probe/python/version.hpp"
+
+#if !KOLO_PYTHON_IS_KNOWN
+
+namespace kolo::probe {
+
+// The frame object is made once and lives as long as its frame.
+const void* frame_key(PyFrameObject* frame) noexcept { return frame; }
+
+PyCodeObject* frame_code(PyFrameObject* frame) noexcept {
+    PyCodeObject* const code = PyFrame_GetCode(frame);
+    Py_DECREF(code);  // the frame holds it
+    return code;
+}
+
+PyObject* frame_globals(PyFrameObject* frame) noexcept {
+    PyObject* const globals = PyFrame_GetGlobals(frame);
+    Py_DECREF(globals);  // the frame's function holds it
+    return globals;
+}
+
+int frame_last_instruction(PyFrameObject* frame) noexcept { return PyFrame_GetLasti(frame); }
+
+Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+    return exits.at(frame_last_instruction(frame), argument_is_null);
+}
+
+FrameVariables::FrameVariables(PyFrameObject* /*frame*/,
+                               std::span<const VariableSlot> slots) noexcept
+    : fast_(nullptr), slots_(slots) {}
+
+bool visit_attributes(PyObject* /*object*/, AttributeVisitor /*visit*/, void* /*data*/) noexcept {
+    return false;
+}
+
+std::size_t attribute_count(PyObject* /*object*/) noexcept { return 0; }
+
+}  // namespace kolo::probe
+
+#endif

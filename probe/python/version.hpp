@@ -1,0 +1,133 @@
+// All that differs between CPython versions: frames, the exits of code, variables, attributes and
+// the bytes of ints.
+//
+// For the hooks, the recorder and the encoder; called on recording threads, with the GIL held.
+// Nothing here runs Python code, raises, touches an exception that is set, allocates an object that
+// the garbage collector sees, or keeps a reference. 3.9 to 3.13 are read from the interpreter's own
+// structures, each file of this folder for the versions it names; any other version (and a
+// free-threaded build) is compiled against public API, where variables and attributes are not
+// readable.
+#pragma once
+
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+// KOLO_PUBLIC_API_ONLY can be given to build the fallback for a version that is known.
+#if PY_VERSION_HEX >= 0x03090000 && PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED) && \
+    !defined(PYPY_VERSION) && !defined(KOLO_PUBLIC_API_ONLY)
+#define KOLO_PYTHON_IS_KNOWN 1
+#else
+#define KOLO_PYTHON_IS_KNOWN 0
+#endif
+
+namespace kolo::probe {
+
+/// Identity of a frame while it lives; a generator's stays the same over its suspensions. From 3.11
+/// on the _PyInterpreterFrame; before (and where unknown) the frame object.
+[[nodiscard]] const void* frame_key(PyFrameObject* frame) noexcept;
+[[nodiscard]] PyCodeObject* frame_code(PyFrameObject* frame) noexcept;  // borrowed
+[[nodiscard]] PyObject* frame_globals(PyFrameObject* frame) noexcept;   // borrowed
+/// Offset in bytes of the instruction last run, negative before the first. For CodeExits.
+[[nodiscard]] int frame_last_instruction(PyFrameObject* frame) noexcept;
+
+/// How a frame stands when the profile hook is entered for its end or suspension.
+enum class Exit : std::uint8_t { kReturn, kYield, kUnwind };
+
+/// What the bytecode of one code object says about its exits and entries. Read once per code (slow:
+/// it allocates), then asked per event.
+class CodeExits {
+  public:
+    /// Knows nothing: exits are told by the hook's argument alone.
+    CodeExits() noexcept = default;
+    /// Empty where memory ran out.
+    [[nodiscard]] static CodeExits read(PyCodeObject* code) noexcept;
+
+    /// By opcode and argument alone. On 3.12 that leaves one case open, which frame_exit() settles:
+    /// an exception thrown into a suspended generator that does not catch it looks like `yield
+    /// None`.
+    [[nodiscard]] Exit at(int last_instruction, bool argument_is_null) const noexcept;
+    /// Whether a call event of generator-like code is the start, not a resume or a throw into it.
+    [[nodiscard]] bool is_first_entry(int last_instruction) const noexcept {
+        return last_instruction <= first_entry_;
+    }
+
+  private:
+    std::vector<std::uint8_t> kinds_;  // two bits for each code unit
+    int first_entry_ = -1;
+};
+
+/// CodeExits::at for a frame whose hook is being entered with PyTrace_RETURN: prefer it.
+[[nodiscard]] Exit frame_exit(PyFrameObject* frame, const CodeExits& exits,
+                              bool argument_is_null) noexcept;
+
+/// Where a variable's value stands among a frame's fast locals.
+struct VariableSlot {
+    std::uint32_t index : 31;
+    std::uint32_t is_cell : 1;
+};
+static_assert(sizeof(VariableSlot) == 4);
+
+/// The variables of a code: arguments first (positional, keyword-only, *args, **kwargs), then other
+/// locals, cells and free variables. `slots` is kept with the code, for FrameVariables.
+struct CodeVariables {
+    std::vector<PyObject*> names;  // borrowed from the code; exact str
+    std::vector<VariableSlot> slots;
+    std::uint32_t argument_count = 0;
+};
+/// Empty where memory ran out or the version is unknown (argument_count is right even then).
+[[nodiscard]] CodeVariables code_variables(PyCodeObject* code) noexcept;
+
+/// The values of a frame's variables, in the order of CodeVariables. Valid while the hook runs.
+class FrameVariables {
+  public:
+    FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept;
+
+    /// Borrowed; nullptr when the variable is unbound. Cells are looked through.
+    [[nodiscard]] PyObject* at(std::uint32_t variable) const noexcept {
+        if (fast_ == nullptr) {
+            return nullptr;
+        }
+        const VariableSlot slot = slots_[variable];
+        PyObject* const value = fast_[slot.index];
+        // A cell variable holds the plain value until MAKE_CELL has run, and nothing before 3.11.
+        if (slot.is_cell != 0 && value != nullptr && Py_IS_TYPE(value, &PyCell_Type)) {
+            return PyCell_GET(value);
+        }
+        return value;
+    }
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return fast_ == nullptr ? 0 : static_cast<std::uint32_t>(slots_.size());
+    }
+
+  private:
+    PyObject** fast_;
+    std::span<const VariableSlot> slots_;
+};
+
+/// Called for each attribute; returns whether to go on. `name` is nearly always a str.
+using AttributeVisitor = bool (*)(void* data, PyObject* name, PyObject* value);
+
+/// Visits the attributes that an object has of its own and that can be read without running code or
+/// changing it: an existing instance dict, the inline values of 3.11 and later (making no dict of
+/// them), and slots. False when the object can hold none, or none can be read.
+bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noexcept;
+/// How many visit_attributes() visits.
+[[nodiscard]] std::size_t attribute_count(PyObject* object) noexcept;
+
+/// Writes an int's (or a subclass's) value as two's complement, big-endian, in the fewest bytes.
+/// Returns their number; 0 when they do not fit `room` (which needs up to 8 bytes, or 1 byte more
+/// than the value, to work in).
+[[nodiscard]] std::size_t int_bytes(PyObject* value, std::uint8_t* to, std::size_t room) noexcept;
+
+/// Borrowed; null until the thread has used a context variable.
+[[nodiscard]] PyObject* current_context(PyThreadState* thread) noexcept;
+
+/// What an async generator's `yield` hands to the interpreter stands in a wrapper: looks through
+/// it.
+[[nodiscard]] PyObject* unwrapped(PyObject* value) noexcept;
+
+}  // namespace kolo::probe
