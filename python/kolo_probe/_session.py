@@ -39,11 +39,12 @@ SHUTDOWN_TIMEOUT_S = 5.0  # the longest that a process may wait at its exit for 
 class Session:
     """The native module and the options it was configured with; `native` is None where nothing is traced."""
 
-    __slots__ = ("finalizer_pid", "follows_threads", "native", "options")
+    __slots__ = ("config", "finalizer_pid", "follows_threads", "native", "options")
 
-    def __init__(self, native: Native | None, options: Mapping[str, Any]) -> None:
+    def __init__(self, native: Native | None, options: Mapping[str, Any], config: object = None) -> None:
         self.native = native
         self.options = options
+        self.config = config  # the last of enable(config) that was looked at
         self.follows_threads = False
         self.finalizer_pid = 0
 
@@ -57,7 +58,8 @@ def session(config: object = None, *, defaults: Mapping[str, Any] | None = None)
     global _session
     if _session is None:
         _session = _start(config, defaults or {})
-    elif config is not None and _session.native is not None:
+    elif config is not None and _session.native is not None and config != _session.config:
+        _session.config = config
         _compare(_session.native, config)
     return _session
 
@@ -93,7 +95,7 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
     native.configure(native_settings(options, project, os.environ))
     # Registered early, so it runs after the program's own exit functions.
     atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
-    return Session(native, options)
+    return Session(native, options, config)
 
 
 def _compare(native: Native, config: object) -> None:

@@ -8,7 +8,7 @@ Works under WSGI and ASGI, in threads, tasks and greenlets, with DEBUG on and of
 from __future__ import annotations
 
 from asgiref.sync import iscoroutinefunction
-from django.core.exceptions import MiddlewareNotUsed
+from django.core.exceptions import MiddlewareNotUsed  # type: ignore[import-untyped, unused-ignore]
 
 from kolo_probe._session import begin, session
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, Union
 
-    from django.http import HttpRequest
-    from django.http.response import HttpResponseBase
+    from django.http import HttpRequest  # type: ignore[import-untyped, unused-ignore]
+    from django.http.response import HttpResponseBase  # type: ignore[import-untyped, unused-ignore]
 
     from kolo_probe._session import Native
 
