@@ -92,7 +92,7 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
         warn(f"nothing is recorded: the native module cannot be loaded ({error}); reinstall kolo-probe")
         return Session(None, options)
     native: Native = _probe
-    native.configure(native_settings(options, project, os.environ))
+    _configure(native, native_settings(options, project, os.environ))
     # Registered early, so it runs after the program's own exit functions.
     atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
     return Session(native, options, config)
@@ -104,10 +104,12 @@ def _compare(native: Native, config: object) -> None:
 
     project = project_folder(os.environ)
     options = with_defaults({**file_options(project), **call_options(config)})
-    if not native.configure(native_settings(options, project, os.environ)):
-        warn(
-            "enable(config): the first configuration of a process fixes its filters; later ones are not used"
-        )
+    _configure(native, native_settings(options, project, os.environ))
+
+
+def _configure(native: Native, settings: dict[str, object]) -> None:
+    if not native.configure(settings):
+        warn("enable(config): a process keeps the filters it was first configured with; these are not used")
 
 
 def _flush_multiprocessing_child(here: Session, native: Native) -> None:

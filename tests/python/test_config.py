@@ -225,7 +225,7 @@ def test_the_first_configuration_fixes_the_filters_and_another_one_warns_once(pr
     session({"filters": {"include_frames": ["b"]}})
     session({"filters": {"include_frames": ["c"]}})
     assert len(warned()) == 1
-    assert "first configuration" in warned()[0]
+    assert "keeps the filters it was first configured with" in warned()[0]
 
 
 def test_a_runs_default_stands_below_the_file(probe, tmp_path):
