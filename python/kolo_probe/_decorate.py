@@ -35,7 +35,7 @@ def decorated(function: Any, session: Callable[[], Session], name: str | None) -
     import functools
 
     if name is None:
-        name = getattr(function, "__qualname__", None)
+        name = str(getattr(function, "__qualname__", type(function).__qualname__))
     make = _wrapper_for(function)
     return functools.update_wrapper(make(function, session, name), function)
 

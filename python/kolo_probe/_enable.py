@@ -27,7 +27,7 @@ class Enabled:
     def __init__(self, config: Mapping[str, Any] | None, name: str | None) -> None:
         self.trace_id: str | None = None
         self._config = config
-        self._name = name
+        self._name = None if name is None else str(name)
         self._entered: list[tuple[int, bool]] = []  # (token, whether it is ours to end)
 
     def __enter__(self) -> Enabled:

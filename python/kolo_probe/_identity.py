@@ -8,6 +8,7 @@ import sys
 from kolo_probe._git import commit_sha
 from kolo_probe._paths import current_folder
 from kolo_probe._redact import redact_argv
+from kolo_probe._text import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def identity(redact: Sequence[str]) -> dict[str, object]:
         "version": version(),
         "git_sha": commit_sha(cwd),
         # Absent in an embedded interpreter.
-        "argv": redact_argv([str(argument) for argument in getattr(sys, "argv", ())], redact),
-        "cwd": cwd,
+        "argv": redact_argv([encodable(str(argument)) for argument in getattr(sys, "argv", ())], redact),
+        "cwd": encodable(cwd),
         "python": sys.version.split()[0],
         "implementation": _IMPLEMENTATIONS.get(implementation, implementation),
     }

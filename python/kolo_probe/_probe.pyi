@@ -42,3 +42,6 @@ def register_profiler() -> None:
 
 def register_noop_profiler() -> None:
     """Set a hook that does nothing on this thread and on later ones (for measuring)."""
+
+def encode_value(value: object, name: str = "", limits: dict[str, object] = ...) -> bytes:
+    """What would be recorded of a value under that name, as msgpack (to see what limits and redaction do)."""

@@ -10,6 +10,7 @@ import os
 import sys
 
 from kolo_probe._paths import is_disabled, project_folder
+from kolo_probe._text import encodable
 from kolo_probe._warnings import warn
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def begin(here: Session, kind: str, name: str | None) -> int:
         here.follows_threads = True
         follow_threads(native)
     _flush_multiprocessing_child(here, native)
-    return native.begin_trace(kind, name)
+    return native.begin_trace(kind, None if name is None else encodable(name))
 
 
 def _start(config: object, defaults: Mapping[str, Any]) -> Session:
@@ -88,11 +89,12 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
     options = with_defaults({**defaults, **file_options(project), **call_options(config)})
     try:
         from kolo_probe import _probe
+
+        native: Native = _probe
+        _configure(native, native_settings(options, project, os.environ))
     except Exception as error:  # not built for this interpreter, a library missing, …: the program goes on
         warn(f"nothing is recorded: the native module cannot be loaded ({error}); reinstall kolo-probe")
         return Session(None, options)
-    native: Native = _probe
-    _configure(native, native_settings(options, project, os.environ))
     # Registered early, so it runs after the program's own exit functions.
     atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
     return Session(native, options, config)

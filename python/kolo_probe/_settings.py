@@ -8,6 +8,7 @@ from kolo_probe._identity import identity
 from kolo_probe._options import OPTIONS
 from kolo_probe._paths import find_collectord
 from kolo_probe._redact import names_in_force
+from kolo_probe._text import encodable, path_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def native_settings(
     settings: dict[str, object] = {}
     for key in _PASSED_ON:
         value = options[key]
-        settings[key.rpartition(".")[2]] = list(value) if isinstance(value, tuple) else value
+        is_list = isinstance(value, (list, tuple))
+        settings[key.rpartition(".")[2]] = [encodable(item) for item in value] if is_list else value
+    collectord = _absolute(options["collector_path"], project) or find_collectord(environ)
     settings.update(
-        folder=folder,
-        socket=_absolute(options["socket"], project) or os.path.join(folder, "collector.sock"),
-        collectord_path=_absolute(options["collector_path"], project) or find_collectord(environ),
-        redact=redact,
+        folder=path_bytes(folder),
+        socket=path_bytes(_absolute(options["socket"], project) or os.path.join(folder, "collector.sock")),
+        collectord_path=None if collectord is None else path_bytes(collectord),
+        redact=[encodable(name) for name in redact],
     )
     settings.update(identity(redact))
     return settings

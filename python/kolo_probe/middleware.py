@@ -11,6 +11,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import MiddlewareNotUsed  # type: ignore[import-untyped, unused-ignore]
 
 from kolo_probe._session import begin, session
+from kolo_probe._text import encodable
 
 try:
     from asgiref.sync import markcoroutinefunction
@@ -103,7 +104,7 @@ class KoloMiddleware:
 
 def _name(request: HttpRequest) -> str:
     # Without the query string: it may hold secrets, and lists group by name.
-    return f"{request.method} {request.path}"
+    return encodable(f"{request.method} {request.path}")
 
 
 def _named_by_status(status: int | None, name: str) -> str | None:

@@ -17,6 +17,17 @@ import kolo_probe
 from kolo_probe import _session, _warnings
 
 
+def utf_8(value: object) -> None:
+    """Raises for a text that is not UTF-8, as the native module does for its arguments."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict):
+        utf_8(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            utf_8(item)
+
+
 class FakeProbe:
     """The native module's surface with the rule for the current trace, and a log of what it was asked."""
 
@@ -32,11 +43,13 @@ class FakeProbe:
         self._suspended: set[int] = set()
 
     def configure(self, settings: dict[str, object]) -> bool:
+        utf_8(settings)
         self.settings.append(settings)
         keys = ("include_frames", "ignore_frames")
         return all(settings[key] == self.settings[0][key] for key in keys)
 
     def begin_trace(self, kind: str, name: str | None) -> int:
+        utf_8(name)
         if self.refuse:
             return 0
         token = len(self.names) + 1
@@ -48,6 +61,7 @@ class FakeProbe:
         return token
 
     def end_trace(self, token: int, name: str | None = None) -> None:
+        utf_8(name)
         if token not in self.live:
             return
         self.calls.append(("end", token))

@@ -255,3 +255,43 @@ def test_without_a_native_module_one_warning_and_nothing_is_traced(monkeypatch, 
         pass
     (message,) = warned()
     assert "native module cannot be loaded" in message
+
+
+def test_names_and_arguments_that_are_no_text_reach_the_native_module_as_utf_8(probe, tmp_path, monkeypatch):
+    import os
+    import sys
+
+    import kolo_probe
+
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["program\udcff", "\ud800"])
+    with kolo_probe.enable({"filters": {"ignore_frames": ["\udcff"]}}, name="\ud800 name"):
+        pass
+    settings = probe.settings[0]
+    assert settings["folder"] == os.fsencode(folder / ".kolo")
+    assert settings["argv"] == ["program?", "?"]
+    assert settings["ignore_frames"] == ["?"]
+    assert probe.begun() == ["? name"]
+
+
+def test_a_native_module_that_refuses_its_settings_costs_one_warning(probe, warned, monkeypatch):
+    import kolo_probe
+
+    def refuse(settings):
+        raise TypeError("configure: the setting 'x' is missing")
+
+    monkeypatch.setattr(probe, "configure", refuse)
+    with kolo_probe.enable() as trace:
+        assert trace.trace_id is None
+    assert len(warned()) == 1
+
+
+@pytest.mark.parametrize("name", [3, b"bytes", ["list"], ""])
+def test_a_name_that_is_no_string_is_shown_as_one(probe, name):
+    import kolo_probe
+
+    with kolo_probe.enable(name=name):
+        pass
+    assert probe.begun() == [str(name)]
