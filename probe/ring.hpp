@@ -105,6 +105,13 @@ class Ring {
     /// they need one. There must be room for one word more than the record.
     [[nodiscard]] std::uint32_t delta_to(proto::Ticks now) noexcept;
 
+    /// The time to put into a long record written now: `now`, but never before the record before
+    /// it.
+    [[nodiscard]] proto::Ticks absolute(proto::Ticks now) noexcept {
+        last_ticks_ = now > last_ticks_ ? now : last_ticks_;
+        return last_ticks_;
+    }
+
     [[nodiscard]] proto::Ordinal next_ordinal() const noexcept { return next_ordinal_; }
     void take_ordinal() noexcept { ++next_ordinal_; }
     /// Ordinal of the first start in the current block: an end of an older one must be long.

@@ -113,10 +113,11 @@ struct ThreadRecord {
 static_assert(sizeof(ThreadRecord) == 24 && offsetof(ThreadRecord, native_id) == 8 &&
               offsetof(ThreadRecord, ident) == 16);
 
-/// The most that ending one segment can need: a clock step, a context and a long end without
-/// values.
-inline constexpr std::uint32_t kEndRoom = kWordBytes + sizeof(ContextRecord) + sizeof(LongRecord);
-static_assert(kEndRoom == 88);
+/// The most that ending one segment can need: a clock step, a context, a long end, and a marker for
+/// the value that found no room.
+inline constexpr std::uint32_t kEndRoom =
+    kWordBytes + sizeof(ContextRecord) + sizeof(LongRecord) + kWordBytes;
+static_assert(kEndRoom == 96);
 
 [[nodiscard]] constexpr bool is_one_word(RecordKind kind) noexcept {
     return static_cast<std::uint8_t>(kind) >= kOneWordKinds;

@@ -1,0 +1,129 @@
+#include "probe/codes.hpp"
+
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "probe/text.hpp"
+#include "proto/codes.hpp"
+
+namespace kolo::probe {
+
+namespace {
+
+Py_ssize_t g_slot = -1;
+
+/// Stands in the slot of rejected code; never dereferenced.
+char g_rejected_mark;
+void* const kRejected = &g_rejected_mark;
+
+void free_info(void* extra) noexcept {
+    if (extra != kRejected) {
+        const std::unique_ptr<CodeInfo> info(static_cast<CodeInfo*>(extra));
+    }
+}
+
+[[nodiscard]] std::unique_ptr<CodeInfo> examine(PyCodeObject* code, const Redaction& redaction) {
+    auto info = std::make_unique<CodeInfo>();
+    info->can_suspend = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
+    info->result_is_secret = redaction.matches(text_of(code->co_name));
+    info->variables = code_variables(code);
+    info->secret.reserve(info->variables.names.size());
+    for (PyObject* name : info->variables.names) {
+        info->secret.push_back(redaction.matches(text_of(name)));
+    }
+    info->exits = CodeExits::read(code);
+    return info;
+}
+
+/// "module.qualname", as far as it can be known without running code.
+[[nodiscard]] std::optional<std::string> qualified_name(PyCodeObject* code, PyObject* globals) {
+    PyObject* module = nullptr;
+    if (globals != nullptr && PyDict_CheckExact(globals)) {
+        module = PyDict_GetItemString(globals, "__name__");  // borrowed
+    }
+    if (module == nullptr || !PyUnicode_CheckExact(module)) {
+        return std::nullopt;
+    }
+    const std::optional<std::string> name = code_qualname(code, globals);
+    if (!name) {
+        return std::nullopt;
+    }
+    return text_of(module) + "." + *name;
+}
+
+[[nodiscard]] proto::CodeDefinition describe(const CodeInfo& info, PyCodeObject* code,
+                                             PyObject* globals) {
+    proto::CodeDefinition definition;
+    definition.name = text_of(code->co_name);
+    definition.qualname = qualified_name(code, globals);
+    definition.path = text_of(code->co_filename);
+    definition.first_line = static_cast<std::uint32_t>(code->co_firstlineno);
+    definition.flags = static_cast<std::uint32_t>(code->co_flags);
+    definition.argument_count = info.variables.argument_count;
+    for (PyObject* name : info.variables.names) {
+        definition.variables.push_back(text_of(name));
+    }
+    return definition;
+}
+
+}  // namespace
+
+bool claim_code_slot() noexcept {
+    if (g_slot < 0) {
+        g_slot = _PyEval_RequestCodeExtraIndex(free_info);
+    }
+    return g_slot >= 0;
+}
+
+CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
+                    const Redaction& redaction) noexcept {
+    auto* object = reinterpret_cast<PyObject*>(code);
+    void* extra = nullptr;
+    if (_PyCode_GetExtra(object, g_slot, &extra) != 0) {
+        return nullptr;
+    }
+    if (extra == kRejected) {
+        return nullptr;
+    }
+    if (extra != nullptr) {
+        return static_cast<CodeInfo*>(extra);
+    }
+    try {
+        if (!filters.accepts(text_of(code->co_filename))) {
+            static_cast<void>(_PyCode_SetExtra(object, g_slot, kRejected));
+            return nullptr;
+        }
+        std::unique_ptr<CodeInfo> info = examine(code, redaction);
+        return _PyCode_SetExtra(object, g_slot, info.get()) == 0 ? info.release() : nullptr;
+    } catch (const std::bad_alloc&) {
+        return nullptr;  // decided again at the next call
+    }
+}
+
+void define_code(CodeInfo& info, PyCodeObject* code, PyObject* globals, Arena& arena,
+                 std::uint32_t process, std::uint32_t& next_number) noexcept {
+    info.process = process;
+    info.number = proto::CodeNumber::kUnknown;
+    auto& header = arena.header();
+    try {
+        proto::CodeDefinition definition = describe(info, code, globals);
+        definition.number = proto::CodeNumber{next_number};
+        const std::vector<std::uint8_t> entry = proto::encode_code(definition);
+        // relaxed: written only under the GIL
+        const std::uint64_t used = header.codes_used.load(std::memory_order_relaxed);
+        if (used + entry.size() <= arena.layout().codes_bytes) {
+            std::memcpy(arena.codes() + used, entry.data(), entry.size());
+            info.number = definition.number;
+            ++next_number;
+            // release: the drain thread that sees the new length sees the entry
+            header.codes_used.store(used + entry.size(), std::memory_order_release);
+            return;
+        }
+    } catch (const std::bad_alloc&) {
+    }
+    header.codes_lost.fetch_add(1, std::memory_order_relaxed);  // relaxed: a count
+}
+
+}  // namespace kolo::probe

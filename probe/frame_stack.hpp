@@ -1,0 +1,157 @@
+// What a thread is running, as far as it is recorded: the stack of frames of accepted code, and
+// what was suspended.
+//
+// One FrameStack per thread and greenlet, one SuspendedTable per process; both only under the GIL.
+// Bounded: beyond the bounds starts are dropped (stack_full, suspended_full). Fork: the child leaks
+// its parent's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "proto/ids.hpp"
+
+namespace kolo::probe {
+
+/// A trace, as an activation remembers it: its number, and the slot in which it lived when the
+/// activation started.
+struct TraceRef {
+    proto::TraceNumber number = proto::TraceNumber::kNone;
+    std::uint32_t slot = 0;
+    [[nodiscard]] constexpr explicit operator bool() const noexcept {
+        return number != proto::TraceNumber::kNone;
+    }
+    friend bool operator==(const TraceRef&, const TraceRef&) = default;
+};
+
+/// What is known of an activation while it runs or is suspended.
+struct Activation {
+    proto::ActivationId id;
+    proto::ActivationId parent;
+    TraceRef trace;
+    proto::CodeNumber code = proto::CodeNumber::kUnknown;
+    bool is_root = false;        // counted in its slot's open_roots
+    bool was_suspended = false;  // all its further records are long
+};
+
+enum class EntryKind : std::uint8_t {
+    kRecorded,
+    kUntraced,        // accepted code, but no trace was found for it
+    kStartDropped,    // its start was lost, so all that follows will be
+    kSegmentDropped,  // going on was lost, so the end of this segment will be
+    kBoundary,        // a trace began here: nothing below is inherited
+};
+
+struct StackEntry {
+    const void* frame = nullptr;    // frame_key(); null for a boundary
+    const void* context = nullptr;  // identity of the Context it started in; never dereferenced
+    Activation activation;          // of a boundary only `trace`
+    EntryKind kind = EntryKind::kUntraced;
+    std::uint32_t nearest =
+        0;  // 1 + index of the nearest recorded entry or boundary below; 0: none
+};
+
+class FrameStack {
+  public:
+    static constexpr std::size_t kMostEntries = 1U << 20U;
+
+    /// The nearest recorded entry or boundary from the top down; null when there is none.
+    [[nodiscard]] const StackEntry* nearest() const noexcept {
+        return entries_.empty() ? nullptr : nearest_from(entries_.size() - 1);
+    }
+    /// Pushes; false when the stack is at its bound.
+    [[nodiscard]] bool push(StackEntry entry) {
+        if (entries_.size() >= kMostEntries) {
+            return false;
+        }
+        entry.nearest = 0;
+        if (!entries_.empty()) {
+            entry.nearest = is_anchor(entries_.back().kind)
+                                ? static_cast<std::uint32_t>(entries_.size())
+                                : entries_.back().nearest;
+        }
+        entries_.push_back(entry);
+        return true;
+    }
+    /// Index of the entry of `frame`, from the top down; size() when there is none.
+    [[nodiscard]] std::size_t find(const void* frame) const noexcept {
+        for (std::size_t i = entries_.size(); i-- > 0;) {
+            if (entries_[i].frame == frame) {
+                return i;
+            }
+        }
+        return entries_.size();
+    }
+    /// Takes the boundary of `trace` out, wherever it is.
+    void remove_boundary(proto::TraceNumber trace) noexcept {
+        for (std::size_t i = entries_.size(); i-- > 0;) {
+            if (entries_[i].kind == EntryKind::kBoundary &&
+                entries_[i].activation.trace.number == trace) {
+                entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+                relink(i);
+                return;
+            }
+        }
+    }
+    void pop() noexcept { entries_.pop_back(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] const StackEntry& operator[](std::size_t i) const noexcept { return entries_[i]; }
+    [[nodiscard]] const StackEntry& top() const noexcept { return entries_.back(); }
+
+  private:
+    [[nodiscard]] static bool is_anchor(EntryKind kind) noexcept {
+        return kind == EntryKind::kRecorded || kind == EntryKind::kBoundary;
+    }
+    [[nodiscard]] const StackEntry* nearest_from(std::size_t i) const noexcept {
+        if (is_anchor(entries_[i].kind)) {
+            return &entries_[i];
+        }
+        return entries_[i].nearest == 0 ? nullptr : &entries_[entries_[i].nearest - 1];
+    }
+    void relink(std::size_t from) noexcept {
+        for (std::size_t i = from; i < entries_.size(); ++i) {
+            entries_[i].nearest = 0;
+            if (i > 0) {
+                entries_[i].nearest = is_anchor(entries_[i - 1].kind)
+                                          ? static_cast<std::uint32_t>(i)
+                                          : entries_[i - 1].nearest;
+            }
+        }
+    }
+
+    std::vector<StackEntry> entries_;
+};
+
+/// A suspended generator's or coroutine's activation, found again by its frame when it goes on.
+struct Suspended {
+    const void* frame = nullptr;
+    const void* context = nullptr;
+    Activation activation;
+    EntryKind kind = EntryKind::kRecorded;
+    TraceRef boundary;  // a trace that began above it and was not ended when it was suspended
+};
+
+/// Open addressing with linear probing: one allocation each time it doubles, none in between.
+class SuspendedTable {
+  public:
+    static constexpr std::size_t kMostEntries = 1U << 17U;
+
+    /// Adds or replaces; false when the table is at its bound. `replaced` receives what stood there
+    /// before.
+    [[nodiscard]] bool put(const Suspended& suspended, std::optional<Suspended>& replaced);
+    /// Takes out what belongs to `frame`.
+    [[nodiscard]] std::optional<Suspended> take(const void* frame) noexcept;
+
+  private:
+    [[nodiscard]] std::size_t home(const void* frame) const noexcept;
+    [[nodiscard]] std::size_t find(const void* frame) const noexcept;
+    void grow();
+
+    std::vector<Suspended> cells_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace kolo::probe

@@ -1,0 +1,15 @@
+// Which greenlet a thread is running, when the program uses greenlets at all.
+//
+// greenlet switches the interpreter's frames but leaves thread-local state as it was: the recorder
+// swaps its frame stack when the current greenlet changes. Under the GIL.
+#pragma once
+
+namespace kolo::probe {
+
+/// Looks whether greenlet is loaded; cheap, at each begin of a trace.
+void find_greenlets() noexcept;
+
+/// Identity of the current greenlet; null while greenlet is not loaded.
+[[nodiscard]] const void* current_greenlet() noexcept;
+
+}  // namespace kolo::probe

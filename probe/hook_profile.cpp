@@ -1,0 +1,120 @@
+#include "probe/hook_profile.hpp"
+
+#include <Python.h>
+
+#include <unistd.h>
+
+#include <string_view>
+
+#include "probe/codes.hpp"
+#include "probe/process.hpp"
+#include "probe/recorder.hpp"
+
+// Exported by every version from 3.9 on, declared only in some of its internal headers: like
+// PyEval_SetProfile, for any thread of the interpreter.
+extern "C" int _PyEval_SetProfile(PyThreadState* thread, Py_tracefunc function, PyObject* argument);
+
+namespace kolo::probe {
+
+namespace {
+
+void record_call(Recorder& recorder, const FrameEvent& event, PyObject* argument) noexcept {
+    if (event.info->can_suspend &&
+        !event.info->exits.is_first_entry(frame_last_instruction(event.frame))) {
+        // 3.12 hands over the exception that throw() threw; elsewhere it looks like any other
+        // resumption.
+        const bool thrown = argument != nullptr && PyExceptionInstance_Check(argument);
+        recorder.resume(event, thrown);
+    } else {
+        recorder.start(event);
+    }
+}
+
+int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argument) noexcept {
+    if (what != PyTrace_CALL && what != PyTrace_RETURN) {
+        return 0;
+    }
+    Process* process = current_process();
+    if (process == nullptr) {
+        return 0;
+    }
+    PyCodeObject* code = frame_code(frame);
+    CodeInfo* info =
+        find_code(code, process->configuration.filters, process->configuration.redaction);
+    if (info == nullptr) {
+        return 0;
+    }
+    Recorder* recorder = what == PyTrace_CALL ? ensure_recorder(*process) : current_recorder();
+    if (recorder == nullptr) {
+        return 0;
+    }
+    FrameEvent event{frame, frame_key(frame), code, info, argument};
+    if (what == PyTrace_CALL) {
+        record_call(*recorder, event, argument);
+        return 0;
+    }
+    const Exit exit = frame_exit(frame, info->exits, argument == nullptr);
+    if (exit == Exit::kUnwind) {
+        event.value = nullptr;  // 3.12 hands over None; the exception itself is out of reach
+    }
+    recorder->leave(event, exit);
+    return 0;
+}
+
+int do_nothing(PyObject* /*self*/, PyFrameObject* /*frame*/, int /*what*/,
+               PyObject* /*argument*/) noexcept {
+    return 0;
+}
+
+void warn_of_other_profiler() noexcept {
+    static bool warned = false;
+    if (!warned) {
+        warned = true;
+        constexpr std::string_view kText =
+            "kolo-probe: another profiler (sys.setprofile or cProfile) is active on a thread, and "
+            "is left alone: calls "
+            "on that thread are not recorded. Stop the other profiler before tracing begins.\n";
+        static_cast<void>(!write(STDERR_FILENO, kText.data(), kText.size()));
+    }
+}
+
+void set_on(PyThreadState* thread) noexcept {
+    if (thread->c_profilefunc == profile) {
+        return;
+    }
+    if (thread->c_profilefunc != nullptr) {
+        warn_of_other_profiler();
+        return;
+    }
+    if (_PyEval_SetProfile(thread, profile, nullptr) != 0) {
+        PyErr_Clear();  // an audit hook refused
+    }
+}
+
+template <typename Visit>
+void for_each_thread(Visit visit) noexcept {
+    PyInterpreterState* interpreter = PyThreadState_Get()->interp;
+    for (PyThreadState* thread = PyInterpreterState_ThreadHead(interpreter); thread != nullptr;
+         thread = PyThreadState_Next(thread)) {
+        visit(thread);
+    }
+}
+
+}  // namespace
+
+void set_profile_hook_everywhere() noexcept { for_each_thread(set_on); }
+
+void set_profile_hook_here() noexcept { set_on(PyThreadState_Get()); }
+
+void remove_profile_hook() noexcept {
+    for_each_thread([](PyThreadState* thread) {
+        if ((thread->c_profilefunc == profile || thread->c_profilefunc == do_nothing) &&
+            _PyEval_SetProfile(thread, nullptr, nullptr) != 0) {
+            PyErr_Clear();
+        }
+    });
+}
+
+void set_noop_profile_hook() noexcept { PyEval_SetProfile(do_nothing, nullptr); }
+
+}  // namespace kolo::probe

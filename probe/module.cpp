@@ -1,0 +1,240 @@
+// The module kolo_probe._probe: what Python sees of the probe. pybind11 makes its surface; the
+// hooks themselves are plain C functions elsewhere. python/kolo_probe/_probe.pyi says what each
+// function means.
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probe/encoder.hpp"
+#include "probe/hook_profile.hpp"
+#include "probe/process.hpp"
+#include "probe/recorder.hpp"
+#include "probe/settings.hpp"
+#include "probe/traces.hpp"
+
+namespace py = pybind11;
+
+namespace kolo::probe {
+
+namespace {
+
+template <typename T>
+[[nodiscard]] T setting(const py::dict& from, const char* key) {
+    if (!from.contains(key)) {
+        throw py::type_error(std::string("configure: the setting '") + key + "' is missing");
+    }
+    try {
+        return from[key].cast<T>();
+    } catch (const py::cast_error&) {
+        throw py::type_error(std::string("configure: the setting '") + key + "' has a wrong type");
+    }
+}
+
+[[nodiscard]] CollectorMode collector_mode(const std::string& name) {
+    if (name == "require") {
+        return CollectorMode::kRequire;
+    }
+    return name == "off" ? CollectorMode::kOff : CollectorMode::kAuto;
+}
+
+[[nodiscard]] EncodeLimits read_limits(const py::dict& from) {
+    EncodeLimits limits;
+    limits.depth = setting<std::uint32_t>(from, "max_depth");
+    limits.items = setting<std::uint32_t>(from, "max_items");
+    limits.attributes = setting<std::uint32_t>(from, "max_attributes");
+    limits.text = setting<std::uint32_t>(from, "max_text");
+    limits.value_bytes = setting<std::uint32_t>(from, "max_value_bytes");
+    // An event's record must fit a block, whatever is asked for.
+    limits.event_bytes =
+        std::min(setting<std::uint32_t>(from, "max_event_bytes"), proto::kBlockCapacity / 2);
+    limits.event_us = setting<std::uint32_t>(from, "max_event_us");
+    return limits;
+}
+
+[[nodiscard]] Settings read_settings(const py::dict& from) {
+    Settings to;
+    to.folder = setting<std::string>(from, "folder");
+    to.socket = setting<std::string>(from, "socket");
+    to.collector = collector_mode(setting<std::string>(from, "collector"));
+    to.collectord_path = setting<std::optional<std::string>>(from, "collectord_path");
+    to.hook = setting<std::string>(from, "hook");
+    to.include_frames = setting<std::vector<std::string>>(from, "include_frames");
+    to.ignore_frames = setting<std::vector<std::string>>(from, "ignore_frames");
+    to.when_full =
+        setting<std::string>(from, "when_full") == "wait" ? WhenFull::kWait : WhenFull::kDrop;
+    to.wait = std::chrono::milliseconds(setting<std::uint32_t>(from, "wait_ms"));
+    to.arena_bytes = setting<std::uint64_t>(from, "arena_mb") << 20U;
+    to.values = setting<bool>(from, "values");
+    to.return_locals = !setting<bool>(from, "omit_return_locals");
+    to.limits = read_limits(from);
+    to.redact = setting<std::vector<std::string>>(from, "redact");
+    to.version = setting<std::string>(from, "version");
+    to.git_sha = setting<std::optional<std::string>>(from, "git_sha");
+    to.argv = setting<std::vector<std::string>>(from, "argv");
+    to.cwd = setting<std::string>(from, "cwd");
+    to.python = setting<std::string>(from, "python");
+    to.implementation = setting<std::string>(from, "implementation");
+    return to;
+}
+
+[[nodiscard]] std::string package_folder() {
+    const auto path = py::module_::import("kolo_probe").attr("__file__").cast<std::string>();
+    return path.substr(0, path.rfind('/') + 1);
+}
+
+bool configure(const py::dict& settings) {
+    Settings read = read_settings(settings);
+    if (!make_context_variable()) {
+        throw py::error_already_set();
+    }
+    return fix_configuration(std::move(read), package_folder());
+}
+
+[[nodiscard]] TraceToken begin(const std::string& kind, const std::optional<std::string>& name) {
+    const auto known =
+        std::find(proto::kTraceKindNames.begin(), proto::kTraceKindNames.end(), kind);
+    if (known == proto::kTraceKindNames.end()) {
+        throw py::value_error("begin_trace: '" + kind + "' is no kind of trace");
+    }
+    return begin_trace(static_cast<proto::TraceKind>(known - proto::kTraceKindNames.begin()),
+                       name.value_or(""));
+}
+
+void end(TraceToken token, const std::optional<std::string>& name) {
+    end_trace(token, name ? std::optional<std::string_view>(*name) : std::nullopt);
+}
+
+void adopt(TraceToken token) {
+    if (Process* process = current_process()) {
+        if (Recorder* recorder = ensure_recorder(*process)) {
+            recorder->adopt(trace_of(token));
+        }
+        set_profile_hook_here();
+    }
+}
+
+/// Calls a waiting function of the drain without the GIL; `otherwise` when this process records
+/// nothing.
+template <typename Wait>
+[[nodiscard]] bool waiting(Wait wait, bool otherwise) {
+    Process* process = current_process();
+    if (process == nullptr) {
+        return otherwise;
+    }
+    const py::gil_scoped_release released;
+    return wait(process->drain);
+}
+
+[[nodiscard]] py::dict status() {
+    const Process* process = current_process();
+    py::dict lost;
+    py::dict result;
+    result["process_id"] = py::none();
+    result["connected"] = false;
+    result["emitted"] = 0;
+    result["lost"] = lost;
+    result["traces_refused"] = 0;
+    result["arena_bytes"] = 0;
+    result["arena_used"] = 0;
+    result["hook"] = "profile";
+    result["error"] = py::none();
+    if (process == nullptr) {
+        return result;
+    }
+    const Arena& arena = *process->arena;
+    const DrainStatus drain = process->drain.status();
+    const auto& id = process->id.bytes;
+    result["process_id"] =
+        py::bytes(reinterpret_cast<const char*>(id.data()), id.size()).attr("hex")();
+    result["connected"] = drain.connected;
+    // relaxed: counts, read for display
+    result["emitted"] = process->emitted.load(std::memory_order_relaxed);
+    for (std::size_t reason = 0; reason < proto::kLossReasons; ++reason) {
+        if (const std::uint64_t events = process->lost[reason].load(std::memory_order_relaxed);
+            events != 0) {
+            lost[py::str(std::string(proto::loss_name(reason)))] = events;
+        }
+    }
+    result["traces_refused"] = arena.header().traces_refused.load(std::memory_order_relaxed);
+    result["arena_bytes"] = arena.layout().arena_bytes;
+    result["arena_used"] =
+        static_cast<std::uint64_t>(arena.layout().block_count - arena.free_blocks()) *
+        proto::kBlockBytes;
+    if (!drain.error.empty()) {
+        result["error"] = drain.error;
+    }
+    return result;
+}
+
+/// What would be recorded of a value, as msgpack: for tests, and to see what limits and redaction
+/// do to it.
+[[nodiscard]] py::bytes encode_value(const py::handle& value, const std::string& name,
+                                     const py::dict& limits) {
+    const Configuration* configuration = current_configuration();
+    EncodeLimits in_force =
+        configuration != nullptr ? configuration->settings.limits : EncodeLimits{};
+    if (!limits.empty()) {
+        in_force = read_limits(limits);
+    }
+    const Redaction none({});
+    const Redaction& redaction = configuration != nullptr ? configuration->redaction : none;
+    std::vector<std::uint8_t> room(in_force.event_bytes + 128U);
+    Encoder encoder(room.data(), static_cast<std::uint32_t>(room.size()), in_force, redaction);
+    if (redaction.matches(name)) {
+        encoder.redacted();
+    } else {
+        encoder.value(value.ptr());
+    }
+    return {reinterpret_cast<const char*>(room.data()), encoder.size()};
+}
+
+void register_profiler() {
+    if (ensure_process() != nullptr) {
+        set_profile_hook_everywhere();
+    }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_probe, module) {
+    module.doc() = "The native side of kolo_probe: hook, recorder, rings, drain.";
+    module.def("configure", &configure, py::arg("settings"));
+    module.def("begin_trace", &begin, py::arg("kind"), py::arg("name"));
+    module.def("end_trace", &end, py::arg("token"), py::arg("name") = py::none());
+    module.def("current_trace", &current_trace);
+    module.def("trace_id", &trace_id_of, py::arg("token"));
+    module.def("adopt_trace", &adopt, py::arg("token"));
+    module.def("suspend_trace", &suspend_trace, py::arg("token"));
+    module.def("resume_trace", &resume_trace, py::arg("token"));
+    module.def(
+        "wait_connected",
+        [](double timeout) {
+            return waiting(
+                [&](Drain& drain) {
+                    return drain.wait_connected(std::chrono::duration<double>(timeout));
+                },
+                false);
+        },
+        py::arg("timeout_s"));
+    module.def(
+        "flush",
+        [](double timeout) {
+            return waiting(
+                [&](Drain& drain) { return drain.flush(std::chrono::duration<double>(timeout)); },
+                true);
+        },
+        py::arg("timeout_s"));
+    module.def("shutdown", &stop_recording, py::arg("timeout_s") = 5.0);
+    module.def("status", &status);
+    module.def("encode_value", &encode_value, py::arg("value"), py::arg("name") = "",
+               py::arg("limits") = py::dict());
+    module.def("register_profiler", &register_profiler);
+    module.def("register_noop_profiler", &set_noop_profile_hook);
+}
+
+}  // namespace kolo::probe

@@ -1,0 +1,348 @@
+#include "probe/record_writer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <new>
+#include <string>
+#include <thread>
+
+#include "probe/text.hpp"
+#include "probe/ticks.hpp"
+#include "proto/values.hpp"
+
+namespace kolo::probe {
+
+namespace {
+
+using proto::RecordKind;
+
+/// Less than this is not worth encoding into: the encoder's closing markers need it.
+constexpr std::uint32_t kLeastPayload = 64;
+/// A clock step and a context may stand before any record; seven bytes of padding behind it.
+constexpr std::uint32_t kAround = proto::kWordBytes + sizeof(proto::ContextRecord) + 7;
+constexpr std::chrono::microseconds kWaitStep{200};
+
+/// The name of the running thread, from threading's own table: asking threading.current_thread()
+/// would create a dummy object for a thread that Python did not start.
+[[nodiscard]] std::string thread_name() {
+    PyObject* modules = PyImport_GetModuleDict();  // borrowed, as all below
+    PyObject* module =
+        PyDict_CheckExact(modules) ? PyDict_GetItemString(modules, "threading") : nullptr;
+    if (module == nullptr || !PyModule_CheckExact(module)) {
+        return {};
+    }
+    PyObject* active = PyDict_GetItemString(PyModule_GetDict(module), "_active");
+    if (active == nullptr || !PyDict_CheckExact(active)) {
+        return {};
+    }
+    const unsigned long ident = PyThread_get_thread_ident();
+    PyObject* key = nullptr;
+    PyObject* thread = nullptr;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(active, &at, &key, &thread) != 0) {
+        if (PyLong_CheckExact(key) && PyLong_AsUnsignedLongMask(key) == ident) {
+            break;
+        }
+        thread = nullptr;
+    }
+    std::string name;
+    if (thread != nullptr) {
+        const auto take_name = [](void* to, PyObject* attribute, PyObject* value) {
+            if (!PyUnicode_CheckExact(attribute) || !PyUnicode_CheckExact(value) ||
+                PyUnicode_CompareWithASCIIString(attribute, "_name") != 0) {
+                return true;
+            }
+            *static_cast<std::string*>(to) = text_of(value);
+            return false;
+        };
+        visit_attributes(thread, take_name, &name);
+    }
+    return name;
+}
+
+[[nodiscard]] std::uint32_t variable_count(const CodeInfo& info) noexcept {
+    return static_cast<std::uint32_t>(info.variables.slots.size());
+}
+
+/// Room for the msgpack that write_thread() makes: an array of one str 8 of at most kMostName
+/// bytes.
+constexpr std::size_t kMostName = 100;
+using ThreadPayload = std::array<std::uint8_t, kMostName + 3>;
+
+[[nodiscard]] std::uint32_t encode_name(const std::string& name, ThreadPayload& to) noexcept {
+    std::uint32_t size = 0;
+    to[size++] = 0x91;
+    if (name.empty()) {
+        to[size++] = 0xC0;
+        return size;
+    }
+    std::size_t bytes = std::min(name.size(), kMostName);
+    while (bytes < name.size() && (static_cast<unsigned char>(name[bytes]) & 0xC0U) == 0x80U) {
+        --bytes;  // not in the middle of a character
+    }
+    to[size++] = 0xD9;
+    to[size++] = static_cast<std::uint8_t>(bytes);
+    std::copy_n(name.data(), bytes, to.begin() + size);
+    return size + static_cast<std::uint32_t>(bytes);
+}
+
+}  // namespace
+
+bool RecordWriter::acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+    if (process_.drops_until_quarter_free) {
+        const Arena& arena = *process_.arena;
+        process_.drops_until_quarter_free = arena.free_blocks() < arena.layout().block_count / 4;
+    }
+    if (ring_.make_room(bytes, running)) {
+        return true;
+    }
+    process_.drain.wake();
+    return process_.configuration.settings.when_full == WhenFull::kWait &&
+           !process_.drops_until_quarter_free && wait_for_room(bytes, running);
+}
+
+bool RecordWriter::wait_for_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+    const auto until = std::chrono::steady_clock::now() + process_.configuration.settings.wait;
+    bool has_room = false;
+    PyThreadState* thread = PyEval_SaveThread();
+    while (!has_room && current_process() == &process_ &&
+           std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(kWaitStep);
+        has_room = ring_.make_room(bytes, running);
+    }
+    PyEval_RestoreThread(thread);
+    if (!has_room) {
+        process_.drops_until_quarter_free = true;
+    }
+    return has_room;
+}
+
+void RecordWriter::write_thread(std::uint32_t running) noexcept {
+    std::string name;
+    try {
+        name = thread_name();
+    } catch (const std::bad_alloc&) {
+    }
+    ThreadPayload payload{};
+    const std::uint32_t size = encode_name(name, payload);
+    const std::uint32_t bytes = proto::record_bytes(sizeof(proto::ThreadRecord), size);
+    if (!ring_.make_room(bytes + proto::kWordBytes, running)) {
+        return;  // tried again at the next start
+    }
+    introduced_ = true;
+    const std::uint32_t delta = ring_.delta_to(read_ticks());
+    std::copy_n(payload.begin(), size, ring_.tail() + sizeof(proto::ThreadRecord));
+    const proto::ThreadRecord record{{}, ring_.thread(), PyThread_get_thread_ident()};
+    ring_.publish(proto::write_record(ring_.tail(), record, RecordKind::kThread, size, delta));
+}
+
+void RecordWriter::write_context(const TraceRef& trace, const proto::ActivationId& current,
+                                 proto::Ticks now) noexcept {
+    const std::uint32_t delta = ring_.delta_to(now);
+    const proto::ContextRecord record{
+        {}, to_integer(trace.number), current.ordinal, to_integer(current.ring), 0};
+    ring_.publish(proto::write_record(ring_.tail(), record, RecordKind::kContext, 0, delta));
+    ring_.wire = {trace.number, current};
+}
+
+template <typename Fixed, typename Encode>
+std::uint32_t RecordWriter::encode_payload(Fixed fixed, std::uint32_t running,
+                                           Encode encode) noexcept {
+    const EncodeLimits& limits = process_.configuration.settings.limits;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        const std::uint32_t before = fixed() + kAround;
+        const std::uint32_t room = ring_.room(running);
+        if (room >= before + kLeastPayload) {
+            Encoder encoder(ring_.tail() + fixed(), room - before, limits,
+                            process_.configuration.redaction);
+            encode(encoder);
+            if (!encoder.out_of_room()) {
+                return encoder.size();
+            }
+        }
+        const std::uint32_t full =
+            sizeof(proto::LongRecord) + kAround + limits.event_bytes + kLeastPayload;
+        if (attempt == 0 && !ring_.make_room(full, running)) {
+            break;
+        }
+    }
+    constexpr std::array<std::uint8_t, 3> kMarker = {
+        0xD4, static_cast<std::uint8_t>(proto::kOmittedType),
+        static_cast<std::uint8_t>(proto::Omitted::kRingFull)};
+    std::copy(kMarker.begin(), kMarker.end(), ring_.tail() + fixed());
+    return kMarker.size();
+}
+
+bool RecordWriter::start(const FrameEvent& event, const Activation& activation,
+                         std::uint32_t running) noexcept {
+    constexpr std::uint32_t kNeeded = sizeof(proto::ValuedRecord) + kAround + kLeastPayload;
+    if (!acquire_room(kNeeded, running + 1)) {
+        return false;
+    }
+    if (!introduced_) {
+        write_thread(running + 1);
+        if (!ring_.make_room(kNeeded, running + 1)) {
+            return false;
+        }
+    }
+    const proto::Ticks now = read_ticks();
+    if (ring_.wire.trace != activation.trace.number || ring_.wire.current != activation.parent) {
+        write_context(activation.trace, activation.parent, now);
+    }
+    const std::uint32_t code = to_integer(activation.code);
+    const std::uint32_t arguments =
+        std::min(event.info->variables.argument_count, variable_count(*event.info));
+    std::uint32_t delta = ring_.delta_to(now);
+    const bool has_values = process_.configuration.settings.values && arguments > 0;
+    if (!has_values && code <= proto::kMax24) {
+        proto::store(ring_.tail(), proto::one_word(RecordKind::kShortStart, code, delta));
+        ring_.publish(proto::kWordBytes);
+    } else {
+        std::uint32_t payload = 0;
+        if (has_values) {
+            const std::uint8_t* before = ring_.tail();
+            payload = encode_payload(
+                [] { return static_cast<std::uint32_t>(sizeof(proto::ValuedRecord)); }, running + 1,
+                [&](Encoder& encoder) { encode_variables(encoder, event, arguments); });
+            if (ring_.tail() != before) {
+                delta = ring_.delta_to(now);  // in a new block, which counts from its own beginning
+            }
+        }
+        const proto::ValuedRecord record{{}, code};
+        ring_.publish(
+            proto::write_record(ring_.tail(), record, RecordKind::kStart, payload, delta));
+    }
+    ring_.wire.current = {ring_.number(), ring_.next_ordinal()};
+    ring_.take_ordinal();
+    return true;
+}
+
+bool RecordWriter::is_short_end(const Activation& activation, Exit exit) const noexcept {
+    return exit != Exit::kYield && !activation.was_suspended &&
+           activation.id.ring == ring_.number() &&
+           activation.id.ordinal >= ring_.block_first_ordinal();
+}
+
+void RecordWriter::write_long(RecordKind kind, const Activation& activation, std::uint32_t payload,
+                              proto::Ticks now) noexcept {
+    const proto::LongRecord record{{},
+                                   ring_.absolute(now),
+                                   activation.id.ordinal,
+                                   activation.parent.ordinal,
+                                   to_integer(activation.id.ring),
+                                   to_integer(activation.parent.ring),
+                                   to_integer(activation.code),
+                                   0};
+    ring_.publish(proto::write_record(ring_.tail(), record, kind, payload, 0));
+}
+
+bool RecordWriter::resume(const FrameEvent& event, const Activation& activation, bool thrown,
+                          std::uint32_t running) noexcept {
+    constexpr std::uint32_t kNeeded = sizeof(proto::LongRecord) + kAround + kLeastPayload;
+    if (!acquire_room(kNeeded, running + 1)) {
+        return false;
+    }
+    const proto::Ticks now = read_ticks();
+    if (ring_.wire.trace != activation.trace.number) {
+        write_context(activation.trace, activation.parent, now);
+    }
+    std::uint32_t payload = 0;
+    if (thrown && process_.configuration.settings.values) {
+        payload = encode_payload(
+            [] { return static_cast<std::uint32_t>(sizeof(proto::LongRecord)); }, running + 1,
+            [&](Encoder& encoder) { encode_outcome(encoder, event, Exit::kUnwind); });
+    }
+    write_long(thrown ? RecordKind::kLongThrow : RecordKind::kLongResume, activation, payload, now);
+    ring_.wire.current = activation.id;
+    return true;
+}
+
+void RecordWriter::leave(const FrameEvent& event, const Activation& activation, Exit exit,
+                         std::uint32_t running) noexcept {
+    if (!ring_.make_room(proto::kEndRoom, running)) {
+        return;  // cannot be: this segment's room was held back
+    }
+    const proto::Ticks now = read_ticks();
+    if (ring_.wire.trace != activation.trace.number) {
+        write_context(activation.trace, activation.parent, now);
+    }
+    const Settings& settings = process_.configuration.settings;
+    const std::uint32_t locals =
+        settings.return_locals && exit != Exit::kYield ? variable_count(*event.info) : 0;
+    const bool is_plain_none = exit == Exit::kReturn && event.value == Py_None && locals == 0 &&
+                               !event.info->result_is_secret && is_short_end(activation, exit);
+    // Before the encoding: a clock step moves the place of the record. When the encoding goes on in
+    // a new block the end becomes long, and needs no delta.
+    const std::uint32_t delta = is_short_end(activation, exit) ? ring_.delta_to(now) : 0;
+    std::uint32_t payload = 0;
+    if (settings.values && !is_plain_none && (locals > 0 || event.value != nullptr)) {
+        const auto fixed = [&]() -> std::uint32_t {
+            return is_short_end(activation, exit) ? sizeof(proto::ValuedRecord)
+                                                  : sizeof(proto::LongRecord);
+        };
+        payload = encode_payload(fixed, running, [&](Encoder& encoder) {
+            encode_outcome(encoder, event, exit);
+            if (locals > 0) {
+                encode_variables(encoder, event, locals);
+            }
+        });
+    }
+    if (is_short_end(activation, exit)) {
+        write_short(activation, exit, is_plain_none && settings.values, payload, delta);
+    } else {
+        const RecordKind kind = exit == Exit::kYield    ? RecordKind::kLongYield
+                                : exit == Exit::kUnwind ? RecordKind::kLongUnwind
+                                                        : RecordKind::kLongReturn;
+        write_long(kind, activation, payload, now);
+    }
+    ring_.wire.current = activation.parent;
+}
+
+void RecordWriter::write_short(const Activation& activation, Exit exit, bool is_none,
+                               std::uint32_t payload, std::uint32_t delta) noexcept {
+    const auto distance = static_cast<std::uint32_t>(ring_.next_ordinal() - activation.id.ordinal);
+    if (payload == 0) {
+        const RecordKind kind = exit == Exit::kUnwind ? RecordKind::kShortUnwind
+                                : is_none             ? RecordKind::kShortReturnNone
+                                                      : RecordKind::kShortReturn;
+        proto::store(ring_.tail(), proto::one_word(kind, distance, delta));
+        ring_.publish(proto::kWordBytes);
+        return;
+    }
+    const proto::ValuedRecord record{{}, distance};
+    const RecordKind kind = exit == Exit::kUnwind ? RecordKind::kUnwind : RecordKind::kReturn;
+    ring_.publish(proto::write_record(ring_.tail(), record, kind, payload, delta));
+}
+
+void RecordWriter::encode_outcome(Encoder& encoder, const FrameEvent& event,
+                                  Exit exit) const noexcept {
+    if (event.value == nullptr) {
+        encoder.none();  // an exception that this hook cannot see
+    } else if (exit == Exit::kUnwind) {
+        encoder.exception(reinterpret_cast<PyObject*>(Py_TYPE(event.value)), event.value);
+    } else if (event.info->result_is_secret) {
+        encoder.redacted();
+    } else {
+        encoder.value(exit == Exit::kYield ? unwrapped(event.value) : event.value);
+    }
+}
+
+void RecordWriter::encode_variables(Encoder& encoder, const FrameEvent& event,
+                                    std::uint32_t count) const noexcept {
+    const FrameVariables variables(event.frame, event.info->variables.slots);
+    const std::uint32_t readable = std::min(count, variables.count());
+    encoder.begin_array(readable);
+    for (std::uint32_t i = 0; i < readable; ++i) {
+        PyObject* value = variables.at(i);
+        if (value == nullptr) {
+            encoder.omitted(proto::Omitted::kUnbound);
+        } else if (event.info->secret[i]) {
+            encoder.redacted();
+        } else {
+            encoder.value(value);
+        }
+    }
+}
+
+}  // namespace kolo::probe

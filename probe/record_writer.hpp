@@ -1,0 +1,79 @@
+// Writes a thread's events into its ring as records, values included, and waits for room where the
+// user wants that.
+//
+// Part of the thread's recorder; called under the GIL on that thread. No call runs Python code,
+// allocates outside slow paths, or leaves an exception behind. It lets go of the GIL only to wait
+// for room (when_full = "wait"), for `wait` at the most. When there is no room, starts and
+// resumptions say so and nothing is written; an end always has its place (see ring.hpp), but may
+// lose its value to a marker.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+
+#include "probe/codes.hpp"
+#include "probe/encoder.hpp"
+#include "probe/frame_stack.hpp"
+#include "probe/process.hpp"
+#include "probe/ring.hpp"
+#include "proto/records.hpp"
+
+namespace kolo::probe {
+
+/// A frame as a hook hands it over.
+struct FrameEvent {
+    PyFrameObject* frame;
+    const void* key;  // frame_key(frame)
+    PyCodeObject* code;
+    CodeInfo* info;
+    PyObject*
+        value;  // result, yielded value or exception; null when there is none or it cannot be seen
+};
+
+class RecordWriter {
+  public:
+    RecordWriter(Process& process, RingShared& shared) noexcept
+        : process_(process), ring_(*process.arena, shared) {}
+
+    /// `running`: segments that run on this thread and are recorded, the one that starts or goes on
+    /// not among them.
+    [[nodiscard]] bool start(const FrameEvent& event, const Activation& activation,
+                             std::uint32_t running) noexcept;
+    [[nodiscard]] bool resume(const FrameEvent& event, const Activation& activation, bool thrown,
+                              std::uint32_t running) noexcept;
+    /// `running`: the same, the one that is left not among them.
+    void leave(const FrameEvent& event, const Activation& activation, Exit exit,
+               std::uint32_t running) noexcept;
+
+    [[nodiscard]] Ring& ring() noexcept { return ring_; }
+
+  private:
+    [[nodiscard]] bool acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept;
+    [[nodiscard]] bool wait_for_room(std::uint32_t bytes, std::uint32_t running) noexcept;
+
+    void write_thread(std::uint32_t running) noexcept;
+    void write_context(const TraceRef& trace, const proto::ActivationId& current,
+                       proto::Ticks now) noexcept;
+    void write_long(proto::RecordKind kind, const Activation& activation, std::uint32_t payload,
+                    proto::Ticks now) noexcept;
+    void write_short(const Activation& activation, Exit exit, bool is_none, std::uint32_t payload,
+                     std::uint32_t delta) noexcept;
+    [[nodiscard]] bool is_short_end(const Activation& activation, Exit exit) const noexcept;
+
+    /// Encodes a payload where it belongs, behind a fixed part of `fixed()` bytes; returns its
+    /// size. Goes on in a new block when this one is too short, so `fixed` and every delta must be
+    /// asked for again afterwards.
+    template <typename Fixed, typename Encode>
+    [[nodiscard]] std::uint32_t encode_payload(Fixed fixed, std::uint32_t running,
+                                               Encode encode) noexcept;
+    void encode_outcome(Encoder& encoder, const FrameEvent& event, Exit exit) const noexcept;
+    void encode_variables(Encoder& encoder, const FrameEvent& event,
+                          std::uint32_t count) const noexcept;
+
+    Process& process_;
+    Ring ring_;
+    bool introduced_ = false;  // the thread record is written
+};
+
+}  // namespace kolo::probe

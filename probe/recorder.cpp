@@ -1,0 +1,390 @@
+#include "probe/recorder.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "probe/greenlet.hpp"
+#include "probe/ticks.hpp"
+#include "probe/traces.hpp"
+
+namespace kolo::probe {
+
+namespace {
+
+constexpr std::int64_t kJoinableNs = 30'000'000'000;
+
+/// Destroyed when its thread ends, also a thread that Python did not start. initial-exec: a look-up
+/// costs one instruction, and the variable is a pointer, so that the static TLS reserve of glibc is
+/// not used up.
+thread_local std::unique_ptr<Recorder> t_owned;
+thread_local Recorder* t_recorder __attribute__((tls_model("initial-exec"))) = nullptr;
+
+}  // namespace
+
+Recorder::Recorder(Process& process, std::unique_ptr<RingShared> ring)
+    : process_(process), writer_(process, *ring) {
+    process.rings.add(*ring.release());  // the drain owns it from here on
+}
+
+Recorder::~Recorder() {
+    for (std::size_t i = 0; i < stack_.size(); ++i) {
+        if (stack_[i].kind == EntryKind::kRecorded ||
+            stack_[i].kind == EntryKind::kSegmentDropped) {
+            close_activation(stack_[i].activation);
+        }
+    }
+    settle_counts();
+    if (!parked_) {
+        ring().park();
+    }
+    ring().finish();
+    if (current_process() == &process_) {
+        process_.drain.wake();
+    }
+}
+
+// --- entering and leaving
+// -------------------------------------------------------------------------------------------
+
+void Recorder::follow_greenlet() noexcept {
+    const void* now = current_greenlet();
+    if (now == greenlet_) {
+        return;
+    }
+    const auto find = [this](const void* greenlet) {
+        return std::find_if(other_greenlets_.begin(), other_greenlets_.end(),
+                            [greenlet](const auto& other) { return other.first == greenlet; });
+    };
+    try {
+        if (!stack_.empty()) {
+            other_greenlets_.emplace_back(greenlet_, std::move(stack_));
+        }
+        stack_ = FrameStack{};
+        if (const auto there = find(now); there != other_greenlets_.end()) {
+            stack_ = std::move(there->second);
+            other_greenlets_.erase(there);
+        }
+    } catch (const std::bad_alloc&) {
+        stack_ = FrameStack{};
+    }
+    greenlet_ = now;
+}
+
+void Recorder::enter() noexcept {
+    follow_greenlet();
+    if (parked_) {
+        ring().unpark();
+        parked_ = false;
+    }
+}
+
+void Recorder::leave_idle() noexcept {
+    if (running_ == 0) {
+        settle_counts();
+        ring().park();
+        parked_ = true;
+    }
+}
+
+void Recorder::start(const FrameEvent& event) noexcept {
+    enter();
+    if (event.info->can_suspend) {
+        // A frame at a known address: the generator that was there is gone, and no event told its
+        // end.
+        if (const auto gone = process_.suspended.take(event.key)) {
+            close_activation(gone->activation);
+        }
+    }
+    if (!stack_.empty() && stack_.top().frame == event.key) {
+        static_cast<void>(drop_entries_above(stack_.size() - 1));
+        const StackEntry gone = stack_.top();
+        stack_.pop();
+        if (gone.kind == EntryKind::kRecorded) {
+            --running_;
+            close_activation(gone.activation);
+        }
+    }
+    const Place place = this->place();
+    StackEntry entry;
+    entry.frame = event.key;
+    entry.context = current_context(PyThreadState_Get());
+    entry.activation.trace = place.trace;
+    entry.activation.parent = place.parent;
+    if (place.trace) {
+        count(place.trace);  // before anything is written: what a crash tears off was emitted
+    }
+    if (place.trace_is_over) {
+        process_.count_lost(place.trace, proto::LossReason::kTraceEnded);
+        entry.kind = EntryKind::kStartDropped;
+    } else if (place.trace) {
+        if (event.info->process != process_.serial) {
+            define_code(*event.info, event.code, frame_globals(event.frame), *process_.arena,
+                        process_.serial, process_.next_code);
+        }
+        entry.activation.code = event.info->number;
+        entry.activation.is_root = !place.parent;
+        if (writer_.start(event, entry.activation, running_)) {
+            entry.activation.id = {ring().number(), ring().next_ordinal() - 1};
+            entry.kind = EntryKind::kRecorded;
+        } else {
+            process_.count_lost(place.trace, proto::LossReason::kRingFull);
+            entry.kind = EntryKind::kStartDropped;
+        }
+    }
+    bool pushed = false;
+    try {
+        pushed = stack_.push(entry);
+    } catch (const std::bad_alloc&) {
+    }
+    if (entry.kind == EntryKind::kRecorded) {
+        if (entry.activation.is_root && process_.holds(place.trace)) {
+            // relaxed: the drain thread only compares it with zero, after the slot was ended
+            // (release)
+            process_.slot(place.trace).open_roots.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (pushed) {
+            ++running_;
+        } else {
+            close_activation(entry.activation);
+        }
+    }
+    leave_idle();
+}
+
+void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
+    const auto suspended = process_.suspended.take(event.key);
+    if (!suspended) {
+        return;  // started before tracing, or in a trace that was not found
+    }
+    enter();
+    StackEntry entry;
+    entry.frame = event.key;
+    entry.context = current_context(PyThreadState_Get());
+    entry.activation = suspended->activation;
+    entry.kind = suspended->kind;
+    count(entry.activation.trace);
+    if (entry.kind == EntryKind::kStartDropped) {
+        process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
+    } else if (!writer_.resume(event, entry.activation, thrown, running_)) {
+        process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
+        entry.kind = EntryKind::kSegmentDropped;
+    }
+    bool pushed = false;
+    try {
+        pushed = stack_.push(entry);
+        if (pushed && suspended->boundary) {
+            push_boundary(suspended->boundary);
+        }
+    } catch (const std::bad_alloc&) {
+    }
+    if (!pushed) {
+        close_activation(entry.activation);
+    } else if (entry.kind == EntryKind::kRecorded) {
+        ++running_;
+    }
+    leave_idle();
+}
+
+void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
+    follow_greenlet();
+    const std::size_t index = stack_.find(event.key);
+    if (index == stack_.size()) {
+        return;  // started before tracing
+    }
+    if (parked_) {
+        ring().unpark();
+        parked_ = false;
+    }
+    const TraceRef boundary = drop_entries_above(index);
+    const StackEntry entry = stack_.top();
+    stack_.pop();
+    switch (entry.kind) {
+        case EntryKind::kRecorded:
+            leave_recorded(event, entry, exit, boundary);
+            break;
+        case EntryKind::kStartDropped:
+        case EntryKind::kSegmentDropped:
+            count(entry.activation.trace);
+            process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
+            if (exit == Exit::kYield) {
+                suspend(event.key, entry,
+                        entry.kind == EntryKind::kSegmentDropped ? EntryKind::kRecorded
+                                                                 : EntryKind::kStartDropped,
+                        boundary);
+            } else if (entry.kind == EntryKind::kSegmentDropped) {
+                close_activation(entry.activation);
+            }
+            break;
+        case EntryKind::kUntraced:
+        case EntryKind::kBoundary:
+            break;
+    }
+    leave_idle();
+}
+
+void Recorder::leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
+                              const TraceRef& boundary) noexcept {
+    count(entry.activation.trace);
+    --running_;
+    writer_.leave(event, entry.activation, exit, running_);
+    if (exit == Exit::kYield) {
+        suspend(event.key, entry, EntryKind::kRecorded, boundary);
+    } else {
+        close_activation(entry.activation);
+    }
+}
+
+void Recorder::suspend(const void* frame, const StackEntry& entry, EntryKind kind,
+                       const TraceRef& boundary) noexcept {
+    Suspended suspended;
+    suspended.frame = frame;
+    suspended.activation = entry.activation;
+    suspended.activation.was_suspended = true;
+    suspended.kind = kind;
+    suspended.boundary = boundary;
+    std::optional<Suspended> replaced;
+    bool kept = false;
+    try {
+        kept = process_.suspended.put(suspended, replaced);
+    } catch (const std::bad_alloc&) {
+    }
+    if (replaced) {
+        close_activation(replaced->activation);
+    }
+    if (!kept) {
+        close_activation(suspended.activation);
+    }
+}
+
+TraceRef Recorder::drop_entries_above(std::size_t index) noexcept {
+    TraceRef boundary;
+    while (stack_.size() > index + 1) {
+        const StackEntry entry = stack_.top();
+        stack_.pop();
+        if (entry.kind == EntryKind::kBoundary) {
+            boundary = entry.activation.trace;
+        } else if (entry.kind == EntryKind::kRecorded) {
+            --running_;
+            close_activation(entry.activation);
+        } else if (entry.kind == EntryKind::kSegmentDropped) {
+            close_activation(entry.activation);
+        }
+    }
+    return boundary;
+}
+
+void Recorder::close_activation(const Activation& activation) noexcept {
+    if (!activation.is_root || !process_.holds(activation.trace)) {
+        return;
+    }
+    settle_counts();
+    // release: the drain thread that sees no root open sees all that was recorded and counted under
+    // them
+    process_.slot(activation.trace).open_roots.fetch_sub(1, std::memory_order_release);
+}
+
+void Recorder::push_boundary(const TraceRef& trace) noexcept {
+    follow_greenlet();
+    StackEntry entry;
+    entry.kind = EntryKind::kBoundary;
+    entry.context = current_context(PyThreadState_Get());
+    entry.activation.trace = trace;
+    try {
+        // Without room the trace is still found through the context variable.
+        static_cast<void>(stack_.push(entry));
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+void Recorder::remove_boundary(const TraceRef& trace) noexcept {
+    follow_greenlet();
+    stack_.remove_boundary(trace.number);
+}
+
+// --- which trace
+// ----------------------------------------------------------------------------------------------------
+
+bool Recorder::is_over(const TraceRef& trace) const noexcept {
+    if (process_.is_live(trace)) {
+        return false;
+    }
+    return !process_.holds(trace) ||
+           clock_ns(CLOCK_MONOTONIC_COARSE) - process_.local_traces[trace.slot].ended_ns >
+               kJoinableNs;
+}
+
+Recorder::Place Recorder::place() noexcept {
+    const StackEntry* nearest = stack_.nearest();
+    if (nearest != nullptr && nearest->context == current_context(PyThreadState_Get())) {
+        const TraceRef& trace = nearest->activation.trace;
+        if (nearest->kind == EntryKind::kRecorded) {
+            return {trace, nearest->activation.id, is_over(trace)};
+        }
+        return {process_.is_live(trace) ? trace : TraceRef{}, {}, false};
+    }
+    TraceRef trace = trace_in_context();
+    if (!process_.is_live(trace)) {
+        trace = adopted_;
+    }
+    if (!process_.is_live(trace)) {
+        return {};
+    }
+    if (nearest != nullptr && nearest->kind == EntryKind::kRecorded &&
+        nearest->activation.trace == trace) {
+        return {trace, nearest->activation.id, false};
+    }
+    return {trace, {}, false};
+}
+
+// --- accounting
+// -----------------------------------------------------------------------------------------------------
+
+void Recorder::count(const TraceRef& trace) noexcept {
+    if (!(trace == counting_)) {
+        settle_counts();
+        counting_ = trace;
+    }
+    if (!ring().count_emitted(trace.number)) {
+        // relaxed: a count
+        process_.arena->header().emitted_blockless.fetch_add(1, std::memory_order_relaxed);
+        process_.count_emitted(trace, 1);
+    }
+}
+
+void Recorder::settle_counts() noexcept {
+    process_.count_emitted(counting_, ring().take_trace_emitted());
+}
+
+// --- one per thread
+// -------------------------------------------------------------------------------------------------
+
+Recorder* ensure_recorder(Process& process) noexcept {
+    if (t_recorder != nullptr && &t_recorder->process() == &process) {
+        return t_recorder;
+    }
+    try {
+        auto ring = std::make_unique<RingShared>(proto::RingNumber{process.next_ring},
+                                                 static_cast<std::uint64_t>(syscall(SYS_gettid)));
+        t_owned = std::make_unique<Recorder>(process, std::move(ring));
+        ++process.next_ring;
+        t_recorder = t_owned.get();
+        return t_recorder;
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+Recorder* current_recorder() noexcept {
+    return t_recorder != nullptr && &t_recorder->process() == current_process() ? t_recorder
+                                                                                : nullptr;
+}
+
+void forget_recorder() noexcept {
+    static_cast<void>(t_owned.release());  // leaked: its ring's memory does not exist in the child
+    t_recorder = nullptr;
+}
+
+}  // namespace kolo::probe

@@ -1,0 +1,89 @@
+// Turns what a hook saw on one thread into events of a trace: finds the trace, keeps the frame
+// stack, counts what is emitted and lost; RecordWriter writes the records.
+//
+// One per thread, made at the thread's first accepted frame, destroyed at its end. Every call comes
+// under the GIL from the thread it belongs to. No call runs Python code, allocates outside slow
+// paths, or leaves an exception behind. Fork: the child drops the forking thread's recorder without
+// touching the ring. When it must drop: see ring.hpp; the start is counted as lost and so is its
+// end.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "probe/frame_stack.hpp"
+#include "probe/process.hpp"
+#include "probe/record_writer.hpp"
+
+namespace kolo::probe {
+
+class Recorder {
+  public:
+    Recorder(Process& process, std::unique_ptr<RingShared> ring);
+    ~Recorder();
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
+
+    void start(const FrameEvent& event) noexcept;
+    /// A suspended frame goes on; `thrown` when by throw().
+    void resume(const FrameEvent& event, bool thrown) noexcept;
+    /// A frame is left: by return, by an exception, or for a while by yield or await.
+    void leave(const FrameEvent& event, Exit exit) noexcept;
+
+    void push_boundary(const TraceRef& trace) noexcept;
+    void remove_boundary(const TraceRef& trace) noexcept;
+    /// Adds what was counted for the current trace to its slot.
+    void settle_counts() noexcept;
+    /// The trace of this thread's plain calls when nothing else tells one (its starter's).
+    void adopt(const TraceRef& trace) noexcept { adopted_ = trace; }
+    /// The trace a start would belong to here and now, and its parent.
+    struct Place {
+        TraceRef trace;
+        proto::ActivationId parent;
+        bool trace_is_over = false;  // ended too long ago for new starts
+    };
+    [[nodiscard]] Place place() noexcept;
+
+    [[nodiscard]] const Process& process() const noexcept { return process_; }
+
+  private:
+    [[nodiscard]] Ring& ring() noexcept { return writer_.ring(); }
+    void follow_greenlet() noexcept;
+    /// Takes the parked block back before, and parks it after, what may write.
+    void enter() noexcept;
+    void leave_idle() noexcept;
+
+    // Accounting.
+    void count(const TraceRef& trace) noexcept;
+    // The stack.
+    void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
+                        const TraceRef& boundary) noexcept;
+    void suspend(const void* frame, const StackEntry& entry, EntryKind kind,
+                 const TraceRef& boundary) noexcept;
+    [[nodiscard]] TraceRef drop_entries_above(std::size_t index) noexcept;
+    void close_activation(const Activation& activation) noexcept;
+    [[nodiscard]] bool is_over(const TraceRef& trace) const noexcept;
+
+    Process& process_;
+    RecordWriter writer_;
+    FrameStack stack_;
+    std::uint32_t running_ = 0;  // recorded segments on all of this thread's stacks
+    bool parked_ = false;
+    TraceRef counting_;  // the trace that the ring's count is for
+    TraceRef adopted_;
+    const void* greenlet_ = nullptr;
+    std::vector<std::pair<const void*, FrameStack>> other_greenlets_;
+};
+
+/// This thread's recorder, made when there is none; null when the process does not record.
+[[nodiscard]] Recorder* ensure_recorder(Process& process) noexcept;
+/// This thread's recorder, if it has one in the current process.
+[[nodiscard]] Recorder* current_recorder() noexcept;
+/// In a forked child: forgets the forking thread's recorder.
+void forget_recorder() noexcept;
+
+}  // namespace kolo::probe
