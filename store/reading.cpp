@@ -239,7 +239,7 @@ void read_spans(SQLite::Database& database, StoredTrace& stored) {
                                 " FROM span WHERE trace_key = ? ORDER BY start_ns, id");
     statement.bind(1, stored.trace.key);
     while (statement.executeStep()) {
-        SpanRow span;
+        StoredSpan span;
         if (!statement.isColumnNull(0) && !statement.isColumnNull(1)) {
             span.activation = {proto::RingNumber{unsigned_32(statement.getColumn(0))},
                                unsigned_64(statement.getColumn(1))};

@@ -65,7 +65,7 @@ struct TraceSummary {
     std::int64_t lost = 0;
 };
 
-struct ProcessRow {
+struct StoredProcess {
     std::string host;
     std::string python;
     std::string implementation;
@@ -74,7 +74,7 @@ struct ProcessRow {
     std::string accounting;
 };
 
-struct ThreadRow {
+struct StoredThread {
     std::uint32_t ring = 0;
     std::uint64_t native_id = 0;
     std::uint64_t ident = 0;
@@ -82,7 +82,7 @@ struct ThreadRow {
 };
 
 /// A row of `code`. `variables` is JSON: parsed for the few codes that are shown.
-struct CodeRow {
+struct StoredCode {
     std::uint32_t number = 0;
     std::string name;
     std::optional<std::string> qualname;
@@ -93,7 +93,7 @@ struct CodeRow {
     std::string variables;
 };
 
-struct SpanRow {
+struct StoredSpan {
     std::optional<proto::ActivationId> activation;
     std::string kind;
     std::optional<std::string> name;
@@ -102,7 +102,7 @@ struct SpanRow {
     std::vector<std::uint8_t> data;  // msgpack map; may be empty
 };
 
-struct LossRow {
+struct StoredLoss {
     std::string reason;
     std::int64_t events = 0;
 };
@@ -110,12 +110,12 @@ struct LossRow {
 /// All that is stored of one trace.
 struct StoredTrace {
     TraceSummary trace;
-    ProcessRow process;
-    std::vector<ThreadRow> threads;  // of the process, by ring
-    std::vector<CodeRow> codes;      // of the process, by number
+    StoredProcess process;
+    std::vector<StoredThread> threads;  // of the process, by ring
+    std::vector<StoredCode> codes;      // of the process, by number
     std::vector<proto::ClockPair> clocks;
-    std::vector<SpanRow> spans;
-    std::vector<LossRow> losses;
+    std::vector<StoredSpan> spans;
+    std::vector<StoredLoss> losses;
     /// The chunks' slices, one behind the other, each chunk beginning at a multiple of 8.
     std::vector<std::uint8_t> bytes;
     /// Where in `bytes` each chunk lies: offset, size.
