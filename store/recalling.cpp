@@ -180,14 +180,6 @@ std::optional<RecalledProcess> recall_process(SQLite::Database& database,
     while (traces.executeStep()) {
         process.traces.push_back(recalled_trace(database, process.row.key, traces));
     }
-    SQLite::Statement closed(database,
-                             "SELECT number FROM trace WHERE process_id = ? AND status = "
-                             "'complete' ORDER BY number DESC LIMIT ?");
-    closed.bind(1, key);
-    closed.bind(2, kClosedTold);
-    while (closed.executeStep()) {
-        process.closed.push_back(proto::TraceNumber{unsigned_of(closed.getColumn(0))});
-    }
     process.losses = losses_of(database, process.row.key, nullptr);
     return process;
 }
@@ -200,6 +192,19 @@ std::optional<RecalledTrace> recall_trace(SQLite::Database& database, ProcessKey
     find.bind(2, static_cast<std::int64_t>(number));
     return find.executeStep() ? std::optional(recalled_trace(database, process, find))
                               : std::nullopt;
+}
+
+std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database, ProcessKey process) {
+    std::vector<proto::TraceNumber> closed;
+    SQLite::Statement query(
+        database,
+        "SELECT number FROM trace WHERE process_id = ? AND status = 'complete' ORDER BY number DESC LIMIT ?");
+    query.bind(1, static_cast<std::int64_t>(process));
+    query.bind(2, kClosedTold);
+    while (query.executeStep()) {
+        closed.push_back(proto::TraceNumber{unsigned_of(query.getColumn(0))});
+    }
+    return closed;
 }
 
 std::vector<proto::ProcessId> recall_living(SQLite::Database& database) {

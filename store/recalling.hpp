@@ -27,8 +27,7 @@ struct RecalledProcess {
     ProcessRow row;
     std::vector<RingRow> rings;
     std::vector<proto::ClockPair> clocks;
-    std::vector<RecalledTrace> traces;       // those that are not complete
-    std::vector<proto::TraceNumber> closed;  // the latest that are
+    std::vector<RecalledTrace> traces;  // those that are not complete
     Losses losses{};                         // in no trace
 };
 
@@ -36,6 +35,8 @@ struct RecalledProcess {
                                                             const proto::ProcessId& uuid);
 [[nodiscard]] std::optional<RecalledTrace> recall_trace(SQLite::Database& database,
                                                         ProcessKey process, std::uint64_t number);
+/// The latest traces of a process that are complete: as many as can wait for their acknowledgement.
+[[nodiscard]] std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database, ProcessKey process);
 /// Processes that were connected or disconnected when a collector last wrote.
 [[nodiscard]] std::vector<proto::ProcessId> recall_living(SQLite::Database& database);
 [[nodiscard]] bool has_trace_id(SQLite::Database& database, const std::string& id);

@@ -1,0 +1,437 @@
+#include "collectord/ingest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "collectord/block_ingest.hpp"
+#include "collectord/commit.hpp"
+#include "collectord/liveness.hpp"
+#include "collectord/salvage.hpp"
+#include "collectord/traces.hpp"
+#include "proto/codes.hpp"
+#include "store/recalling.hpp"
+#include "store/text.hpp"
+
+namespace kolo::collectord {
+
+namespace {
+
+/// A welcome is one frame: what it does not list is sent again and passed over.
+constexpr std::size_t kRingsTold = 30'000;
+
+[[nodiscard]] Trace trace_from(store::RecalledTrace&& recalled) {
+    Trace trace;
+    trace.row = std::move(recalled.row);
+    trace.losses = recalled.losses;
+    trace.plain_bytes = recalled.plain_bytes;
+    return trace;
+}
+
+[[nodiscard]] Process process_from(store::RecalledProcess&& recalled) {
+    Process process;
+    process.row = std::move(recalled.row);
+    process.losses = recalled.losses;
+    process.codes_committed = process.row.codes_offset;
+    for (const store::RingRow& row : recalled.rings) {
+        Ring ring;
+        ring.row = row;
+        ring.committed = row.stored;
+        process.rings.emplace(row.ring, std::move(ring));
+    }
+    process.clocks = std::move(recalled.clocks);
+    process.clocks_stored = process.clocks.size();
+    for (store::RecalledTrace& trace : recalled.traces) {
+        const std::uint64_t number = trace.row.number;
+        process.traces.emplace(number, trace_from(std::move(trace)));
+    }
+    return process;
+}
+
+[[nodiscard]] store::ProcessRow row_from(const proto::Hello& hello) {
+    store::ProcessRow row;
+    row.uuid = hello.process;
+    row.parent = hello.parent;
+    row.own_pid = hello.pid;
+    row.start_time = hello.start_time;
+    row.boot_id = store::clean_text(hello.boot_id);
+    row.host = store::clean_text(hello.host);
+    row.python = store::clean_text(hello.python);
+    row.implementation = store::clean_text(hello.implementation);
+    row.version = store::clean_text(hello.version);
+    if (hello.git_sha) {
+        row.git_sha = store::clean_text(*hello.git_sha);
+    }
+    row.argv = store::json_array(hello.argv);
+    row.cwd = store::clean_text(hello.cwd);
+    row.connected_at = store::iso_now();
+    return row;
+}
+
+template <typename Body>
+[[nodiscard]] bool is_body(proto::Bytes body) noexcept {
+    return body.size() >= sizeof(Body);
+}
+
+}  // namespace
+
+Ingest::Ingest(SQLite::Database& database) : database_(database), writer_(database) {
+    const store::LargestKeys keys = store::largest_keys(database);
+    model_.last_process_key = keys.process;
+    model_.last_trace_key = keys.trace;
+}
+
+Process* Ingest::recall(const proto::ProcessId& uuid) {
+    if (const auto found = model_.processes.find(uuid); found != model_.processes.end()) {
+        return &found->second;
+    }
+    auto recalled = store::recall_process(database_, uuid);
+    if (!recalled) {
+        return nullptr;
+    }
+    return &model_.processes.emplace(uuid, process_from(std::move(*recalled))).first->second;
+}
+
+Process& Ingest::recall_or_make(const proto::Hello& hello) {
+    if (Process* known = recall(hello.process)) {
+        return *known;
+    }
+    Process process;
+    process.row = row_from(hello);
+    process.row.key = store::ProcessKey{++model_.last_process_key};
+    return model_.processes.emplace(hello.process, std::move(process)).first->second;
+}
+
+proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::uint64_t pid) {
+    Process& process = recall_or_make(hello);
+    process.row.pid = pid != 0 ? pid : hello.pid;
+    process.row.state = store::ProcessState::kConnected;
+    process.row.ended_at.reset();
+    process.session = session;
+    process.frames = {};
+    process.bye = false;
+    process.bye_told = false;
+    process.is_over = false;
+    process.bytes_received = 0;
+    process.bytes_committed = 0;
+    for (const proto::ClockPair& clock : hello.clocks) {
+        if (std::find(process.clocks.begin(), process.clocks.end(), clock) ==
+            process.clocks.end()) {
+            process.clocks.push_back(clock);
+        }
+    }
+    expect_whole_blocks(process);
+    mark_changed(model_, process);
+    urgent_ = true;
+
+    proto::Welcome welcome;
+    welcome.version = KOLO_VERSION;
+    welcome.codes_offset = process.codes_committed;
+    for (const auto& [number, ring] : process.rings) {
+        if (ring.committed != proto::Position{}) {
+            welcome.rings.push_back({proto::RingNumber{number}, ring.committed});
+        }
+    }
+    if (welcome.rings.size() > kRingsTold) {
+        // The newest rings are those that still have something to send.
+        std::nth_element(welcome.rings.begin(), welcome.rings.begin() + kRingsTold,
+                         welcome.rings.end(),
+                         [](const auto& a, const auto& b) { return a.ring > b.ring; });
+        welcome.rings.resize(kRingsTold);
+    }
+    if (const auto recalled = store::recall_closed(database_, process.row.key); !recalled.empty()) {
+        welcome.closed = recalled;
+    }
+    return welcome;
+}
+
+std::optional<std::string> Ingest::received(SessionId session, const proto::ProcessId& uuid,
+                                            proto::Bytes bytes) {
+    const auto found = model_.processes.find(uuid);
+    if (found == model_.processes.end() || found->second.session != session) {
+        return std::nullopt;  // of a connection that was given up meanwhile; it will be sent again
+    }
+    Process& process = found->second;
+    process.bytes_received += bytes.size();
+    std::copy(bytes.begin(), bytes.end(), process.frames.prepare(bytes.size()).begin());
+    process.frames.commit(bytes.size());
+    while (const auto frame = process.frames.next()) {
+        if (auto wrong = take(process, *frame)) {
+            process.session = SessionId::kNone;
+            return wrong;
+        }
+    }
+    if (process.frames.broken()) {
+        process.session = SessionId::kNone;
+        return "a frame longer than " + std::to_string(proto::kMaxFrameBytes) + " bytes";
+    }
+    mark_changed(model_, process);
+    return std::nullopt;
+}
+
+std::optional<std::string> Ingest::take(Process& process, const proto::Frame& frame) {
+    switch (frame.type) {
+        case proto::MessageType::kCodes:
+            return take_codes(process, frame.body);
+        case proto::MessageType::kTrace:
+            return take_trace(process, frame.body);
+        case proto::MessageType::kBlock:
+            return take_block(process, frame.body);
+        default:
+            return take_small(process, frame);
+    }
+}
+
+std::optional<std::string> Ingest::take_codes(Process& process, proto::Bytes body) {
+    if (!is_body<proto::CodesMessage>(body)) {
+        return "a codes message that is too short";
+    }
+    return take_code_entries(process, proto::load<proto::CodesMessage>(body, 0).offset,
+                             body.subspan(sizeof(proto::CodesMessage)));
+}
+
+std::optional<std::string> Ingest::take_code_entries(Process& process, std::uint64_t offset,
+                                                     proto::Bytes entries) {
+    // After a reconnect the codes begin at what was committed, which may lie before what was
+    // received.
+    const std::uint64_t known = process.row.codes_offset;
+    if (offset > known) {
+        return "codes from offset " + std::to_string(offset) + " on, but only " +
+               std::to_string(known) + " bytes before them are known";
+    }
+    const std::uint64_t repeated = known - offset;
+    if (repeated >= entries.size()) {
+        return std::nullopt;
+    }
+    entries = entries.subspan(static_cast<std::size_t>(repeated));
+    proto::DecodedCodes decoded = proto::decode_codes(entries);
+    process.row.codes_offset += decoded.bytes;
+    model_.pending_bytes += decoded.bytes;
+    std::move(decoded.definitions.begin(), decoded.definitions.end(),
+              std::back_inserter(process.pending_codes));
+    mark_changed(model_, process);
+    if (decoded.broken || decoded.bytes != entries.size()) {
+        return "codes that do not decode";
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Ingest::take_trace(Process& process, proto::Bytes body) {
+    if (!is_body<proto::TraceImage>(body)) {
+        return "a trace message that is too short";
+    }
+    return take_trace_image(process, proto::load<proto::TraceImage>(body, 0));
+}
+
+std::optional<std::string> Ingest::take_trace_image(Process& process,
+                                                    const proto::TraceImage& image) {
+    const std::uint64_t number = image.fields.number;
+    Trace* trace = number == 0 ? nullptr : find_trace(process, number);
+    const std::string id(proto::trace_id(image.fields));
+    if (number == 0 || !is_trace_id(id) || (trace != nullptr && trace->row.id != id)) {
+        return "a trace whose number or id cannot be";
+    }
+    if (trace == nullptr) {
+        if (model_.new_trace_ids.contains(id) || store::has_trace_id(database_, id)) {
+            return "a trace id that another process has used";
+        }
+        Trace made;
+        made.row = make_trace_row(process.row, image);
+        made.row.key = store::TraceKey{++model_.last_trace_key};
+        model_.new_trace_ids.insert(id);
+        trace = &process.traces.emplace(number, std::move(made)).first->second;
+    } else if (trace->row.status == store::TraceStatus::kInterrupted) {
+        // An earlier collector gave the process up; here it is.
+        trace->row.status = store::TraceStatus::kOpen;
+        trace->row.duration_ns.reset();
+    }
+    apply_image(model_, process, *trace, image);
+    return std::nullopt;
+}
+
+std::optional<std::string> Ingest::take_block(Process& process, proto::Bytes body) {
+    if (!is_body<proto::BlockMessage>(body)) {
+        return "a block message that is too short";
+    }
+    return ingest_block(
+        model_, process, proto::load<proto::BlockMessage>(body, 0),
+        body.subspan(sizeof(proto::BlockMessage)),
+        [this](Process& of, std::uint64_t number) { return find_trace(of, number); });
+}
+
+std::optional<std::string> Ingest::take_small(Process& process, const proto::Frame& frame) {
+    mark_changed(model_, process);
+    if (frame.type == proto::MessageType::kClock && is_body<proto::ClockPair>(frame.body)) {
+        process.clocks.push_back(proto::load<proto::ClockPair>(frame.body, 0));
+    } else if (frame.type == proto::MessageType::kTraceClosed &&
+               is_body<proto::TraceClosedMessage>(frame.body)) {
+        close_trace(process, proto::load<proto::TraceClosedMessage>(frame.body, 0).number);
+    } else if (frame.type == proto::MessageType::kCounts &&
+               is_body<proto::CountsMessage>(frame.body)) {
+        apply_counts(process, proto::load<proto::CountsMessage>(frame.body, 0));
+    } else if (frame.type == proto::MessageType::kBye) {
+        process.bye = true;
+        urgent_ = true;
+    } else if (frame.type == proto::MessageType::kHello) {
+        return "a second hello";
+    }
+    // Types of a later version are stepped over.
+    return std::nullopt;
+}
+
+void Ingest::apply_counts(Process& process, const proto::CountsMessage& counts) {
+    if (counts.emitted_blockless > process.row.emitted_blockless) {
+        process.row.emitted += counts.emitted_blockless - process.row.emitted_blockless;
+        process.row.emitted_blockless = counts.emitted_blockless;
+    }
+    process.row.traces_refused = std::max(process.row.traces_refused, counts.traces_refused);
+    process.row.codes_lost = std::max(process.row.codes_lost, counts.codes_lost);
+    for (std::size_t reason = 0; reason < process.losses.size(); ++reason) {
+        if (reason !=
+            static_cast<std::size_t>(proto::LossReason::kUnreadable)) {  // that one we count
+            process.losses[reason] = std::max(process.losses[reason], counts.lost[reason]);
+        }
+    }
+    mark_changed(model_, process);
+}
+
+void Ingest::close_trace(Process& process, std::uint64_t number) {
+    Trace* trace = find_trace(process, number);
+    if (trace != nullptr && trace->row.status != store::TraceStatus::kComplete) {
+        settle_trace(model_, process, *trace, store::TraceStatus::kComplete);
+    }
+    // Also one that is not known: whoever asks wants to forget it.
+    process.pending_closed.push_back(proto::TraceNumber{number});
+}
+
+Trace* Ingest::find_trace(Process& process, std::uint64_t number) {
+    if (const auto found = process.traces.find(number); found != process.traces.end()) {
+        return &found->second;
+    }
+    auto recalled = store::recall_trace(database_, process.row.key, number);
+    if (!recalled) {
+        return nullptr;
+    }
+    return &process.traces.emplace(number, trace_from(std::move(*recalled))).first->second;
+}
+
+void Ingest::disconnected(SessionId session, const proto::ProcessId& uuid) {
+    const auto found = model_.processes.find(uuid);
+    if (found == model_.processes.end()) {
+        return;
+    }
+    Process& process = found->second;
+    if (process.session != session && process.session != SessionId::kNone) {
+        return;  // it is connected again
+    }
+    process.session = SessionId::kNone;
+    if (process.bye) {
+        settle_process(process, store::ProcessState::kEnded, store::TraceStatus::kInterrupted);
+        return;
+    }
+    process.row.state = store::ProcessState::kDisconnected;
+    mark_changed(model_, process);
+}
+
+void Ingest::settle_process(Process& process, store::ProcessState state,
+                            store::TraceStatus open_ones) {
+    process.row.state = state;
+    process.row.ended_at = store::iso_now();
+    process.session = SessionId::kNone;
+    process.is_over = true;
+    for (auto& [number, trace] : process.traces) {
+        if (trace.row.status != store::TraceStatus::kOpen) {
+            continue;
+        }
+        const bool has_ended =
+            state != store::ProcessState::kUnknown && trace.row.end_ticks.has_value();
+        settle_trace(model_, process, trace, has_ended ? store::TraceStatus::kComplete : open_ones);
+    }
+    mark_changed(model_, process);
+    urgent_ = true;
+}
+
+void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
+                  const std::function<void()>& relieve) {
+    const auto found = model_.processes.find(uuid);
+    if (found == model_.processes.end()) {
+        return;  // it said bye, and all is stored
+    }
+    Process& process = found->second;
+    if (process.bye) {
+        settle_process(process, store::ProcessState::kEnded, store::TraceStatus::kInterrupted);
+        return;
+    }
+    if (!arena) {
+        settle_process(process, store::ProcessState::kUnknown, store::TraceStatus::kInterrupted);
+        process.row.accounting_unknown = true;
+        return;
+    }
+    const SalvageTarget target{
+        [&](std::uint64_t offset, proto::Bytes entries) {
+            return take_code_entries(process, offset, entries);
+        },
+        [&](const proto::TraceImage& image) { return take_trace_image(process, image); },
+        [&](const proto::BlockMessage& block, proto::Bytes records) {
+            return ingest_block(
+                model_, process, block, records,
+                [this](Process& of, std::uint64_t number) { return find_trace(of, number); });
+        },
+        [&](const proto::CountsMessage& counts) { apply_counts(process, counts); },
+        [&](std::uint64_t number, std::uint64_t emitted) {
+            if (Trace* trace = find_trace(process, number)) {
+                trace->row.emitted += emitted;
+                mark_changed(model_, process, *trace);
+            }
+        },
+        relieve,
+    };
+    expect_whole_blocks(process);
+    if (!salvage(arena.get(), process, target)) {
+        process.row.accounting_unknown = true;
+        settle_process(process, store::ProcessState::kUnknown, store::TraceStatus::kInterrupted);
+        return;
+    }
+    settle_process(process, store::ProcessState::kCrashed, store::TraceStatus::kCrashed);
+}
+
+std::vector<proto::ProcessId> Ingest::settle_the_dead() {
+    std::vector<proto::ProcessId> perhaps;
+    for (const proto::ProcessId& uuid : store::recall_living(database_)) {
+        const Process* process = recall(uuid);
+        if (process != nullptr &&
+            is_alive(process->row.boot_id, process->row.pid, process->row.start_time)) {
+            perhaps.push_back(uuid);
+        } else {
+            settle_unknown(uuid);
+        }
+    }
+    return perhaps;
+}
+
+void Ingest::settle_unknown(const proto::ProcessId& uuid) {
+    const auto found = model_.processes.find(uuid);
+    if (found == model_.processes.end() || found->second.session != SessionId::kNone) {
+        return;
+    }
+    found->second.row.accounting_unknown = true;
+    settle_process(found->second, store::ProcessState::kUnknown, store::TraceStatus::kInterrupted);
+}
+
+void Ingest::leave() {
+    for (auto& [uuid, process] : model_.processes) {
+        if (process.bye) {
+            settle_process(process, store::ProcessState::kEnded, store::TraceStatus::kInterrupted);
+        } else if (process.row.state == store::ProcessState::kConnected) {
+            process.row.state = store::ProcessState::kDisconnected;
+            mark_changed(model_, process);
+        }
+    }
+}
+
+std::vector<CommittedAck> Ingest::commit() {
+    write_model(model_, writer_, packer_);
+    urgent_ = false;
+    return take_committed(model_);
+}
+
+}  // namespace kolo::collectord
