@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "probe/encoder.hpp"
+#include "probe/encode_limits.hpp"
 
 namespace kolo::probe {
 
