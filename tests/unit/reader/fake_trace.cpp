@@ -1,6 +1,7 @@
 #include "tests/unit/reader/fake_trace.hpp"
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <string_view>
 
@@ -49,7 +50,12 @@ V& V::unsigned_integer(std::uint64_t value) {
 }
 
 V& V::number(double value) {
-    pack_to(bytes_, [value](auto& packer) { packer.pack_double(value); });
+    // Not by pack_double(), which makes an integer of every whole number.
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    bytes_.push_back(0xCB);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        bytes_.push_back(static_cast<std::uint8_t>(bits >> static_cast<unsigned>(shift)));
+    }
     return *this;
 }
 
