@@ -63,7 +63,7 @@ class FrameStack {
     }
     /// Pushes; false when the stack is at its bound.
     [[nodiscard]] bool push(StackEntry entry) {
-        if (entries_.size() >= kMostEntries) {
+        if (is_full()) {
             return false;
         }
         entry.nearest = 0;
@@ -95,6 +95,7 @@ class FrameStack {
             }
         }
     }
+    [[nodiscard]] bool is_full() const noexcept { return entries_.size() >= kMostEntries; }
     void pop() noexcept { entries_.pop_back(); }
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }

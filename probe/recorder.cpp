@@ -31,10 +31,7 @@ Recorder::Recorder(Process& process, std::unique_ptr<RingShared> ring)
 
 Recorder::~Recorder() {
     for (std::size_t i = 0; i < stack_.size(); ++i) {
-        if (stack_[i].kind == EntryKind::kRecorded ||
-            stack_[i].kind == EntryKind::kSegmentDropped) {
-            close_activation(stack_[i].activation);
-        }
+        close_activation(stack_[i].activation);
     }
     settle_counts();
     if (!parked_) {
@@ -91,22 +88,7 @@ void Recorder::leave_idle() noexcept {
 
 void Recorder::start(const FrameEvent& event) noexcept {
     enter();
-    if (event.info->can_suspend) {
-        // A frame at a known address: the generator that was there is gone, and no event told its
-        // end.
-        if (const auto gone = process_.suspended.take(event.key)) {
-            close_activation(gone->activation);
-        }
-    }
-    if (!stack_.empty() && stack_.top().frame == event.key) {
-        static_cast<void>(drop_entries_above(stack_.size() - 1));
-        const StackEntry gone = stack_.top();
-        stack_.pop();
-        if (gone.kind == EntryKind::kRecorded) {
-            --running_;
-            close_activation(gone.activation);
-        }
-    }
+    close_stale(event);
     const Place place = this->place();
     StackEntry entry;
     entry.frame = event.key;
@@ -114,37 +96,10 @@ void Recorder::start(const FrameEvent& event) noexcept {
     entry.activation.trace = place.trace;
     entry.activation.parent = place.parent;
     if (place.trace) {
-        count(place.trace);  // before anything is written: what a crash tears off was emitted
+        record_start(event, place, entry);
     }
-    if (place.trace_is_over) {
-        process_.count_lost(place.trace, proto::LossReason::kTraceEnded);
-        entry.kind = EntryKind::kStartDropped;
-    } else if (place.trace) {
-        if (event.info->process != process_.serial) {
-            define_code(*event.info, event.code, frame_globals(event.frame), *process_.arena,
-                        process_.serial, process_.next_code);
-        }
-        entry.activation.code = event.info->number;
-        entry.activation.is_root = !place.parent;
-        if (writer_.start(event, entry.activation, running_)) {
-            entry.activation.id = {ring().number(), ring().next_ordinal() - 1};
-            entry.kind = EntryKind::kRecorded;
-        } else {
-            process_.count_lost(place.trace, proto::LossReason::kRingFull);
-            entry.kind = EntryKind::kStartDropped;
-        }
-    }
-    bool pushed = false;
-    try {
-        pushed = stack_.push(entry);
-    } catch (const std::bad_alloc&) {
-    }
+    const bool pushed = push(entry);
     if (entry.kind == EntryKind::kRecorded) {
-        if (entry.activation.is_root && process_.holds(place.trace)) {
-            // relaxed: the drain thread only compares it with zero, after the slot was ended
-            // (release)
-            process_.slot(place.trace).open_roots.fetch_add(1, std::memory_order_relaxed);
-        }
         if (pushed) {
             ++running_;
         } else {
@@ -152,6 +107,59 @@ void Recorder::start(const FrameEvent& event) noexcept {
         }
     }
     leave_idle();
+}
+
+void Recorder::record_start(const FrameEvent& event, const Place& place,
+                            StackEntry& entry) noexcept {
+    count(place.trace);  // before anything is written: what a crash tears off was emitted
+    entry.kind = EntryKind::kStartDropped;
+    if (place.trace_is_over) {
+        process_.count_lost(place.trace, proto::LossReason::kTraceEnded);
+        return;
+    }
+    if (stack_.is_full()) {
+        process_.count_lost(place.trace, proto::LossReason::kStackFull);
+        return;
+    }
+    if (event.info->process != process_.serial) {
+        define_code(*event.info, event.code, frame_globals(event.frame), *process_.arena,
+                    process_.serial, process_.next_code);
+    }
+    entry.activation.code = event.info->number;
+    if (!writer_.start(event, entry.activation, running_)) {
+        process_.count_lost(place.trace, proto::LossReason::kRingFull);
+        return;
+    }
+    entry.kind = EntryKind::kRecorded;
+    entry.activation.id = {ring().number(), ring().next_ordinal() - 1};
+    entry.activation.is_root = !place.parent;
+    if (entry.activation.is_root && process_.holds(place.trace)) {
+        // relaxed: the drain thread only compares it with zero, after the slot was ended (release)
+        process_.slot(place.trace).open_roots.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+void Recorder::close_stale(const FrameEvent& event) noexcept {
+    // A frame at a known address: what was there is gone, and no event told its end.
+    if (event.info->can_suspend) {
+        if (const auto gone = process_.suspended.take(event.key)) {
+            close_activation(gone->activation);
+        }
+    }
+    if (!stack_.empty() && stack_.top().frame == event.key) {
+        const StackEntry gone = stack_.top();
+        stack_.pop();
+        running_ -= gone.kind == EntryKind::kRecorded ? 1 : 0;
+        close_activation(gone.activation);
+    }
+}
+
+bool Recorder::push(const StackEntry& entry) noexcept {
+    try {
+        return stack_.push(entry);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
@@ -172,18 +180,13 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
         process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
         entry.kind = EntryKind::kSegmentDropped;
     }
-    bool pushed = false;
-    try {
-        pushed = stack_.push(entry);
-        if (pushed && suspended->boundary) {
-            push_boundary(suspended->boundary);
-        }
-    } catch (const std::bad_alloc&) {
-    }
-    if (!pushed) {
+    if (!push(entry)) {
         close_activation(entry.activation);
     } else if (entry.kind == EntryKind::kRecorded) {
         ++running_;
+    }
+    if (suspended->boundary) {
+        push_boundary(suspended->boundary);
     }
     leave_idle();
 }
@@ -266,10 +269,8 @@ TraceRef Recorder::drop_entries_above(std::size_t index) noexcept {
         stack_.pop();
         if (entry.kind == EntryKind::kBoundary) {
             boundary = entry.activation.trace;
-        } else if (entry.kind == EntryKind::kRecorded) {
-            --running_;
-            close_activation(entry.activation);
-        } else if (entry.kind == EntryKind::kSegmentDropped) {
+        } else {
+            running_ -= entry.kind == EntryKind::kRecorded ? 1 : 0;
             close_activation(entry.activation);
         }
     }
@@ -292,11 +293,7 @@ void Recorder::push_boundary(const TraceRef& trace) noexcept {
     entry.kind = EntryKind::kBoundary;
     entry.context = current_context(PyThreadState_Get());
     entry.activation.trace = trace;
-    try {
-        // Without room the trace is still found through the context variable.
-        static_cast<void>(stack_.push(entry));
-    } catch (const std::bad_alloc&) {
-    }
+    static_cast<void>(push(entry));  // without room the context variable still tells the trace
 }
 
 void Recorder::remove_boundary(const TraceRef& trace) noexcept {

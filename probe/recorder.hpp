@@ -57,14 +57,17 @@ class Recorder {
     void enter() noexcept;
     void leave_idle() noexcept;
 
-    // Accounting.
+    /// Counts an event as emitted.
     void count(const TraceRef& trace) noexcept;
-    // The stack.
+    void record_start(const FrameEvent& event, const Place& place, StackEntry& entry) noexcept;
+    void close_stale(const FrameEvent& event) noexcept;
+    [[nodiscard]] bool push(const StackEntry& entry) noexcept;
     void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
                         const TraceRef& boundary) noexcept;
     void suspend(const void* frame, const StackEntry& entry, EntryKind kind,
                  const TraceRef& boundary) noexcept;
     [[nodiscard]] TraceRef drop_entries_above(std::size_t index) noexcept;
+    /// A root that is over no longer keeps its trace open; nothing happens for other activations.
     void close_activation(const Activation& activation) noexcept;
     [[nodiscard]] bool is_over(const TraceRef& trace) const noexcept;
 
