@@ -24,12 +24,16 @@ void Ring::unpark() noexcept {
     }
 }
 
-void Ring::park() noexcept {
+void Ring::give_spares() noexcept {
     for (const std::uint32_t spare : spares_) {
         arena_.give_block(spare);
         shared_.held.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
     }
     spares_.clear();
+}
+
+void Ring::park() noexcept {
+    give_spares();
     // release: all records are published before the block changes hands
     shared_.parked.store(block_, std::memory_order_release);
 }
@@ -132,9 +136,9 @@ std::uint32_t Ring::delta_to(proto::Ticks now) noexcept {
 }
 
 void Ring::finish() noexcept {
-    if (block_ != proto::kNoBlock) {
-        park();
-    }
+    // The block is not parked for it: the drain thread may have taken it long ago, and another ring
+    // may write into it.
+    give_spares();
     // release: the drain thread that sees it sees every record
     shared_.finished.store(true, std::memory_order_release);
 }

@@ -127,6 +127,7 @@ class Ring {
     void finish() noexcept;
 
   private:
+    void give_spares() noexcept;
     [[nodiscard]] std::uint32_t take_from_pool() noexcept;
     void enter(std::uint32_t block) noexcept;
 
