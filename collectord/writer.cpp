@@ -117,6 +117,9 @@ void Writer::run() {
     } catch (const std::exception& error) {
         problem = error.what();
     }
+    if (store::identify_file(path_) != identity_) {
+        take_over_log_of_moved_store();
+    }
     reports_.ended(problem);
 }
 
@@ -124,6 +127,9 @@ void Writer::loop() {
     const auto wait_until = Clock::now() + limits_.hello_wait;
     for (const proto::ProcessId& process : ingest_.settle_the_dead()) {
         awaited_.emplace(process, wait_until);
+    }
+    if (ingest_.has_changes()) {
+        changed_since_ = Clock::now();
     }
     while (true) {
         const Mailbox::Wake wake =
@@ -297,6 +303,14 @@ void Writer::check_place() const {
                         "written to it. What was not "
                         "stored yet goes to the next collector, which begins a new store.");
     }
+}
+
+void Writer::take_over_log_of_moved_store() {
+    // What is committed goes from the log into the file, wherever that is now. Closing would do the same, and then
+    // delete whatever log lies at the old path, which may be somebody else's by now.
+    sqlite3* handle = database_.getHandle();
+    static_cast<void>(sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
+    static_cast<void>(sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr));
 }
 
 void Writer::checkpoint_when_due() {

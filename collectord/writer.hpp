@@ -75,6 +75,7 @@ class Writer {
     bool try_commit();
     void get_in_trouble(const std::string& why);
     void check_place() const;
+    void take_over_log_of_moved_store();
     void checkpoint_when_due();
     [[nodiscard]] bool is_wal_too_long();
     void settle_the_silent(Clock::time_point now);

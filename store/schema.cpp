@@ -33,6 +33,8 @@ void prepare(SQLite::Database& database, const std::filesystem::path& path) {
     database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec("PRAGMA cache_size = -16384");
     migrate(database, migrations());
+    // So that the file alone, moved away without its log, is a store.
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ using StoredEvent = std::tuple<int, std::uint32_t, std::uint64_t, std::uint32_t,
 }
 
 [[nodiscard]] inline std::string text_in(SQLite::Database& database, const std::string& query) {
-    return database.execAndGet(query).getString();
+    SQLite::Statement statement(database, query);
+    return statement.executeStep() ? statement.getColumn(0).getString() : "";
 }
 
 /// All events of a trace; also checks that every chunk is what its columns say.
