@@ -30,6 +30,7 @@ START_S = 20.0
 STOP_S = 30.0
 SHOWN_TRACES = 15
 SHOWN_LINES = 40
+SHOWN_COMPLAINTS = 10
 
 Answer = TypeVar("Answer")
 
@@ -150,6 +151,14 @@ def complaints(exchanges: list[Exchange], traces: list[dict[str, Any]]) -> list[
     return wrong
 
 
+def explain(wrong: list[str]) -> str:
+    """The first of many complaints, and what the probe itself said in the server's log."""
+    log = (FOLDER / "demo-gunicorn.log").read_text(errors="replace")
+    said = sorted({line for line in log.splitlines() if line.startswith("kolo-probe:")})
+    more = [f"… and {len(wrong) - SHOWN_COMPLAINTS} more like these"] if len(wrong) > SHOWN_COMPLAINTS else []
+    return "\n  ".join(["the traces are not what they must be:", *wrong[:SHOWN_COMPLAINTS], *more, *said])
+
+
 def show(traces: list[dict[str, Any]]) -> None:
     """Prints the list, the tree of the first order that was placed, and what to try next."""
     kolo_trace = program("kolo-trace")
@@ -190,7 +199,7 @@ def main() -> int:
         traces = [trace for trace in list_traces() if trace["id"] not in before]
         wrong = complaints(exchanges, traces)
         if wrong:
-            raise DemoError("\n".join(wrong))
+            raise DemoError(explain(wrong))
         show(traces)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
