@@ -5,8 +5,14 @@ set(KOLO_PYTHON_SOURCES
     frame_object.cpp
     integers.cpp
     interpreter_frame.cpp
+    names.cpp
     public_api.cpp
+    stdlib_types.cpp
     thread_context.cpp
+    unicode.cpp
     variables.cpp
+    # The encoder's other parts
+    ../encoder_containers.cpp
+    ../encoder_text.cpp
 )
 list(TRANSFORM KOLO_PYTHON_SOURCES PREPEND "${CMAKE_CURRENT_LIST_DIR}/")

@@ -1,0 +1,148 @@
+// Encodes Python objects into ring memory, as proto/values.hpp says: within the budgets, with a
+// marker for every cut, and with secrets taken out before a byte is written.
+//
+// Made for one event, on the recording thread, with the GIL held. It runs no user code (no
+// attribute look-up, comparison, hash, iteration or repr: memory is read through C structures and
+// the base classes' accessors), allocates nothing, raises nothing, leaves an exception that is set
+// as it is, and keeps no reference. What cannot be read becomes a marker. Fork, shutdown: no state.
+#pragma once
+
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "probe/encode_limits.hpp"
+#include "probe/msgpack_writing.hpp"
+#include "probe/python/stdlib_types.hpp"
+#include "probe/python/unicode.hpp"
+#include "probe/redaction.hpp"
+#include "proto/values.hpp"
+
+namespace kolo::probe {
+
+class Encoder {
+  public:
+    /// `room` is at least 64; with event_bytes + 64 or more, out_of_room() never happens.
+    Encoder(std::uint8_t* to, std::uint32_t room, const EncodeLimits& limits,
+            const Redaction& redaction) noexcept;
+
+    /// Begins the array of an event's variables, which `count` calls of the following functions
+    /// fill. At most once; a value of its own may precede it. Where not even a marker for each
+    /// would fit, the array is shorter and ends in one omission for the rest.
+    void begin_array(std::uint32_t count) noexcept;
+
+    /// One whole value, within value_bytes and what is left of the event's budgets.
+    void value(PyObject* value) noexcept;
+    /// An exception as found: `value` may be an instance, an argument, a tuple of them, or null. It
+    /// is never normalised, which would call the class.
+    void exception(PyObject* type, PyObject* value) noexcept;
+    void none() noexcept;
+    void omitted(proto::Omitted reason) noexcept;
+    void redacted() noexcept { omitted(proto::Omitted::kRedacted); }
+
+    [[nodiscard]] std::uint32_t size() const noexcept {
+        return static_cast<std::uint32_t>(at_ - to_);
+    }
+    /// `room` was less than the budgets would have allowed to use: encode again where there is
+    /// more. What was written and size() then mean nothing.
+    [[nodiscard]] bool out_of_room() const noexcept { return out_of_room_; }
+
+  private:
+    static constexpr std::uint32_t kMostDepth = 32;
+
+    // Budgets (encoder.cpp). Everything below returns false where its bytes do not fit, with
+    // `reason_` saying why; the caller then goes back to where it began and writes a marker.
+    [[nodiscard]] bool fits(std::size_t bytes) noexcept {
+        return size() + bytes + reserved_ <= limit_ ? true : no_room();
+    }
+    [[nodiscard]] std::size_t bytes_left() const noexcept {
+        const std::size_t taken = std::size_t{size()} + reserved_;
+        return taken < limit_ ? limit_ - taken : 0;
+    }
+    bool no_room() noexcept;
+    [[nodiscard]] bool has_time() noexcept { return --until_clock_ > 0 ? true : look_at_clock(); }
+    bool look_at_clock() noexcept;
+
+    // Elements of the event (encoder.cpp).
+    [[nodiscard]] bool begin_element() noexcept;
+    void end_element() noexcept;
+    template <typename Encode>
+    void element(Encode encode) noexcept;
+
+    // Values (encoder.cpp).
+    bool encode(PyObject* value) noexcept;
+    bool encode_builtin(PyObject* value, PyTypeObject* type) noexcept;
+    bool encode_other(PyObject* value, PyTypeObject* type) noexcept;
+    bool integer(PyObject* value) noexcept;
+    bool number(double value) noexcept;
+    bool complex(PyObject* value) noexcept;
+    bool marker(proto::Omitted reason) noexcept;
+
+    // Text (encoder_text.cpp).
+    bool text(PyObject* value) noexcept;
+    bool cut_text(const Characters& characters) noexcept;
+    bool bytes(const char* data, std::size_t length, bool is_array) noexcept;
+    bool body(msgpack::Body kind, const void* data, std::size_t length, bool is_cut) noexcept;
+    bool finish_body(msgpack::Body kind, std::size_t length, bool is_cut) noexcept;
+    bool take_secrets_out(msgpack::Body kind, std::uint32_t width, std::size_t length,
+                          bool is_cut) noexcept;
+    bool tagged_name(proto::Tag tag, const std::uint8_t* name, std::size_t length) noexcept;
+    bool type_name(PyTypeObject* type) noexcept;
+    [[nodiscard]] bool is_secret_name(PyObject* name) const noexcept;
+
+    // Containers and objects (encoder_containers.cpp).
+    static constexpr proto::Tag kUntagged{};
+    template <typename Next, typename IsSecret>
+    bool items(PyObject* owner, std::size_t count, proto::Tag tag, Next next,
+               IsSecret is_secret) noexcept;
+    bool list(PyObject* value) noexcept;
+    /// `names`: those of a namedtuple's items, or null.
+    bool tuple(PyObject* value, proto::Tag tag, PyObject* names) noexcept;
+    bool set(PyObject* value, proto::Tag tag) noexcept;
+    bool dict(PyObject* value) noexcept;
+    bool entry(PyObject* key, PyObject* value) noexcept;
+    bool object(PyObject* value) noexcept;
+    bool attributes(PyObject* value, std::uint8_t* array) noexcept;
+    bool subclass(PyObject* value, PyTypeObject* base) noexcept;
+    bool subclass_content(PyObject* value, PyTypeObject* base) noexcept;
+    bool exception_value(PyTypeObject* type, PyObject* value) noexcept;
+    bool exception_arguments(PyObject* value) noexcept;
+    bool standard(PyObject* value, StdlibKind kind) noexcept;
+    bool time(PyObject* value, StdlibKind kind) noexcept;
+
+    /// A container or object that is being written: holds its place in the path and the room for
+    /// the marker that may have to end it.
+    struct Open {
+        std::uint8_t* header;
+        std::uint32_t width;
+        std::uint32_t closing;
+        msgpack::Shape shape;
+    };
+    [[nodiscard]] bool is_on_path(const PyObject* owner) const noexcept;
+    Open open(PyObject* owner, msgpack::Shape shape, std::uint32_t count) noexcept;
+    /// `count`: elements that were written (in a map, pairs); `left`: what is missing, if anything.
+    bool close(const Open& open, std::uint32_t count, proto::Omitted reason,
+               std::size_t left) noexcept;
+
+    std::uint8_t* const to_;
+    std::uint8_t* at_;
+    std::size_t limit_;         // of the value being written; size() + reserved_ stays within
+    std::size_t reserved_ = 0;  // for the markers that everything begun may still need
+    const std::size_t cap_;     // of the event
+    std::int64_t until_clock_;  // pieces of work until the clock is looked at
+    const EncodeLimits& limits_;
+    const Redaction& redaction_;
+    std::int64_t deadline_ns_ = 0;  // 0: the clock has not been looked at
+    std::uint32_t elements_left_ = 0;
+    std::uint32_t elements_cut_ = 0;  // that get no marker of their own
+    std::uint32_t depth_ = 0;
+    proto::Omitted reason_ = proto::Omitted::kBytes;
+    const bool is_room_short_;
+    bool is_value_limit_ = false;  // limit_ is that of value_bytes, not of the room
+    bool in_array_ = false;
+    bool out_of_room_ = false;
+    const PyObject* path_[kMostDepth];  // NOLINT: only path_[0 … depth_) is ever read
+};
+
+}  // namespace kolo::probe

@@ -1,0 +1,203 @@
+// Encoder: str, bytes and names, with the secrets taken out of them.
+#include <algorithm>
+#include <cstring>
+
+#include "probe/encoder.hpp"
+#include "probe/python/names.hpp"
+
+namespace kolo::probe {
+namespace {
+
+using msgpack::Body;
+using proto::Tag;
+
+constexpr std::uint32_t kTaggedBytes = 1 + msgpack::kTagBytes;
+/// A cut text is worth writing when at least so many bytes of it fit.
+constexpr std::size_t kLeastCutBytes = 32;
+/// What stands around the beginning of a cut text: tag, header, length in all.
+constexpr std::size_t kCutFrame = kTaggedBytes + msgpack::kMaxLengthBytes + msgpack::kMaxIntBytes;
+/// A copy or a scan of so many bytes counts as much work as a small value.
+constexpr std::int64_t kBytesPerWork = 256;
+
+std::string_view view(const void* data, std::size_t length) noexcept {
+    return {static_cast<const char*>(data), length};
+}
+
+}  // namespace
+
+/// Replaces what is secret in the body that ends at `at_ + width + length`, header at `at_` not
+/// written yet; then writes the header and moves on.
+bool Encoder::take_secrets_out(Body kind, std::uint32_t width, std::size_t length,
+                               bool is_cut) noexcept {
+    std::uint8_t* data = at_ + width;
+    std::size_t from = 0;
+    while (const auto found = redaction_.find_in_text(view(data, length), from, is_cut)) {
+        const std::size_t grown = length - (found->end - found->begin) + kRedactedText.size();
+        // The header may get wider as well.
+        if (!fits(msgpack::kMaxLengthBytes + std::max(grown, length))) {
+            return false;
+        }
+        std::memmove(data + found->begin + kRedactedText.size(), data + found->end,
+                     length - found->end);
+        std::memcpy(data + found->begin, kRedactedText.data(), kRedactedText.size());
+        length = grown;
+        from = found->begin + kRedactedText.size();
+    }
+    const std::uint32_t needed = std::max(width, msgpack::length_bytes(kind, length));
+    if (needed != width) {
+        std::memmove(at_ + needed, data, length);
+    }
+    at_ = msgpack::put_length(at_, kind, length, needed) + length;
+    return true;
+}
+
+/// The body stands behind the room for its (shortest) header already.
+bool Encoder::finish_body(Body kind, std::size_t length, bool is_cut) noexcept {
+    const std::uint32_t width = msgpack::length_bytes(kind, length);
+    until_clock_ -= static_cast<std::int64_t>(length) / kBytesPerWork;
+    if (Redaction::may_hold_secret(view(at_ + width, length))) {
+        return take_secrets_out(kind, width, length, is_cut);
+    }
+    at_ = msgpack::put_length(at_, kind, length, width) + length;
+    return true;
+}
+
+bool Encoder::body(Body kind, const void* data, std::size_t length, bool is_cut) noexcept {
+    const std::uint32_t width = msgpack::length_bytes(kind, length);
+    if (!fits(width + length)) {
+        return false;
+    }
+    if (length > 0) {
+        std::memcpy(at_ + width, data, length);
+    }
+    return finish_body(kind, length, is_cut);
+}
+
+bool Encoder::text(PyObject* value) noexcept {
+    const Characters characters = characters_of(value);
+    if (characters.data == nullptr) {
+        return marker(proto::Omitted::kUnreadable);
+    }
+    if (characters.length > limits_.text) {
+        return cut_text(characters);
+    }
+    if (characters.is_ascii) {
+        return body(Body::kText, characters.data, characters.length, false) || cut_text(characters);
+    }
+    const Utf8Size size = utf8_size(characters, characters.length);
+    const Body kind = size.has_surrogates ? Body::kBytes : Body::kText;
+    const std::uint32_t width = msgpack::length_bytes(kind, size.bytes);
+    if (!fits((size.has_surrogates ? kTaggedBytes : 0) + width + size.bytes)) {
+        return cut_text(characters);
+    }
+    if (size.has_surrogates) {
+        at_ = msgpack::put_count(at_, msgpack::Shape::kArray, 2, 1);
+        at_ = msgpack::put_tag(at_, Tag::kSurrogates);
+    }
+    write_utf8(characters, characters.length, Surrogates::kEncode, at_ + width, size.bytes);
+    return finish_body(kind, size.bytes, false);
+}
+
+/// The beginning, as much as text and bytes allow. Lone surrogates become U+FFFD.
+bool Encoder::cut_text(const Characters& characters) noexcept {
+    if (out_of_room_ || !fits(kCutFrame + std::min<std::size_t>(kLeastCutBytes, limits_.text))) {
+        return false;
+    }
+    std::uint8_t* const data = at_ + kTaggedBytes + msgpack::kMaxLengthBytes;
+    const std::size_t most = std::min<std::size_t>(characters.length, limits_.text);
+    const Utf8Written written =
+        write_utf8(characters, most, Surrogates::kReplace, data, bytes_left() - kCutFrame);
+    if (written.characters < most) {
+        no_room();  // says whether more of it would help
+        if (out_of_room_) {
+            return false;
+        }
+    }
+    at_ = msgpack::put_count(at_, msgpack::Shape::kArray, 3, 1);
+    at_ = msgpack::put_tag(at_, Tag::kText);
+    std::memmove(at_ + msgpack::length_bytes(Body::kText, written.bytes), data, written.bytes);
+    reserved_ += msgpack::kMaxIntBytes;
+    const bool is_whole = finish_body(Body::kText, written.bytes, true);
+    reserved_ -= msgpack::kMaxIntBytes;
+    if (is_whole) {
+        at_ = msgpack::put_uint(at_, characters.length);
+    }
+    return is_whole;
+}
+
+bool Encoder::bytes(const char* data, std::size_t length, bool is_array) noexcept {
+    if (length <= limits_.text && fits(kTaggedBytes + msgpack::kMaxLengthBytes + length)) {
+        if (is_array) {
+            at_ = msgpack::put_count(at_, msgpack::Shape::kArray, 2, 1);
+            at_ = msgpack::put_tag(at_, Tag::kByteArray);
+        }
+        return body(Body::kBytes, data, length, false);
+    }
+    const std::size_t most = std::min<std::size_t>(length, limits_.text);
+    if (out_of_room_ || !fits(kCutFrame + std::min<std::size_t>(kLeastCutBytes, most))) {
+        return false;
+    }
+    at_ = msgpack::put_count(at_, msgpack::Shape::kArray, 3, 1);
+    at_ = msgpack::put_tag(at_, Tag::kBytes);
+    reserved_ += msgpack::kMaxIntBytes;
+    const std::size_t room = bytes_left() - msgpack::kMaxLengthBytes;
+    if (room < most) {
+        no_room();  // says whether more of it would help
+    }
+    const bool is_whole = !out_of_room_ && body(Body::kBytes, data, std::min(most, room), true);
+    reserved_ -= msgpack::kMaxIntBytes;
+    if (is_whole) {
+        at_ = msgpack::put_uint(at_, length);
+    }
+    return is_whole;
+}
+
+bool Encoder::tagged_name(Tag tag, const std::uint8_t* name, std::size_t length) noexcept {
+    const std::uint32_t width = msgpack::length_bytes(Body::kText, length);
+    if (!fits(kTaggedBytes + width + length)) {
+        return false;
+    }
+    at_ = msgpack::put_tag(msgpack::put_count(at_, msgpack::Shape::kArray, 2, 1), tag);
+    at_ = msgpack::put_length(at_, Body::kText, length, width);
+    std::memcpy(at_, name, length);
+    at_ += length;
+    return true;
+}
+
+bool Encoder::type_name(PyTypeObject* type) noexcept {
+    std::uint8_t name[kMaxNameBytes];
+    const std::size_t length = write_type_name(type, name);
+    const std::uint32_t width = msgpack::length_bytes(Body::kText, length);
+    if (!fits(width + length)) {
+        return false;
+    }
+    at_ = msgpack::put_length(at_, Body::kText, length, width);
+    std::memcpy(at_, name, length);
+    at_ += length;
+    return true;
+}
+
+bool Encoder::is_secret_name(PyObject* name) const noexcept {
+    if (PyUnicode_Check(name)) {
+        const Characters characters = characters_of(name);
+        if (characters.data == nullptr) {
+            return true;  // cannot be read, so cannot be cleared of being a secret's name
+        }
+        const Py_hash_t hash = known_hash(name);
+        if (characters.is_ascii) {
+            const std::string_view plain = view(characters.data, characters.length);
+            return hash != -1 ? redaction_.matches_hashed(hash, plain) : redaction_.matches(plain);
+        }
+        std::uint8_t utf8[kMaxNameBytes];
+        const Utf8Written written =
+            write_utf8(characters, characters.length, Surrogates::kReplace, utf8, sizeof utf8);
+        return redaction_.matches(view(utf8, written.bytes));
+    }
+    if (PyBytes_Check(name)) {
+        return redaction_.matches(
+            view(PyBytes_AS_STRING(name), static_cast<std::size_t>(PyBytes_GET_SIZE(name))));
+    }
+    return false;
+}
+
+}  // namespace kolo::probe
