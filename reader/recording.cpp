@@ -23,24 +23,29 @@ constexpr std::uint32_t kAsyncGenerator = 0x200;
     return node.kind == ValueKind::kOmission && node.detail == static_cast<std::uint8_t>(reason);
 }
 
-/// Pairs names with the values of an array. Where the array ends early with a marker, the marker
-/// stands for each value that is missing.
-void name_values(const std::vector<std::string>& names, std::size_t count, const ValueTree& tree,
+/// Pairs names with the values of an array. Where the array ends early with a marker, or a marker
+/// stands in its place, it stands for each value that is missing.
+void name_values(const std::vector<std::string>& names, std::size_t count, ValueTree& tree,
                  std::uint32_t array, std::vector<NamedValue>& out) {
     out.clear();
-    std::optional<std::uint32_t> rest;
-    if (tree[array].kind != ValueKind::kList) {
-        rest = array;  // malformed, or left out as a whole
-    } else {
+    std::uint32_t rest = array;
+    if (tree[array].kind == ValueKind::kList) {
         for (const std::uint32_t part : Parts(tree, array)) {
             const std::size_t i = out.size();
             out.push_back(
                 {i < names.size() ? names[i] : "variable#" + std::to_string(i), {&tree, part}});
-            rest = tree[part].kind == ValueKind::kOmission ? std::optional(part) : std::nullopt;
+            rest = part;
         }
     }
-    for (std::size_t i = out.size(); rest && i < std::min(count, names.size()); ++i) {
-        out.push_back({names[i], {&tree, *rest}});
+    const bool is_marker = rest == array ? tree[array].kind != ValueKind::kList
+                                         : tree[rest].kind == ValueKind::kOmission;
+    const std::size_t wanted = std::min(count, names.size());
+    if (!is_marker || (out.size() >= wanted && !tree[rest].is_counted)) {
+        return;
+    }
+    tree.nodes[rest].is_counted = false;  // how many are missing says nothing about one of them
+    while (out.size() < wanted) {
+        out.push_back({names[out.size()], {&tree, rest}});
     }
 }
 
@@ -211,9 +216,12 @@ void read_values_of(const Recording& recording, ActivationIndex index, Activatio
     const std::size_t argument_count = code == nullptr ? 0 : code->argument_count;
 
     parse_values(payload_at(recording, activation.start_record).bytes, values.at_start);
-    values.has_arguments = !values.at_start.roots.empty();
+    // A call without parameters has no payload, and nothing is missing from it.
+    const bool has_payload = !values.at_start.roots.empty();
+    values.has_arguments =
+        has_payload || (activation.has_start && code != nullptr && argument_count == 0);
     values.arguments.clear();
-    if (values.has_arguments) {
+    if (has_payload) {
         name_values(names, argument_count, values.at_start, 0, values.arguments);
     }
 

@@ -1,5 +1,6 @@
 #include "tests/unit/reader/fake_trace.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -142,7 +143,8 @@ void FakeRing::write(Fixed fixed, proto::RecordKind kind, const Payload& payload
     const auto payload_bytes = static_cast<std::uint32_t>(payload.size());
     const std::size_t begin = records_.size();
     records_.resize(begin + proto::record_bytes(sizeof(Fixed), payload_bytes));
-    std::memcpy(records_.data() + begin + sizeof(Fixed), payload.data(), payload.size());
+    std::copy(payload.begin(), payload.end(),
+              records_.begin() + static_cast<std::ptrdiff_t>(begin + sizeof(Fixed)));
     proto::write_record(records_.data() + begin, fixed, kind, payload_bytes, delta);
 }
 
