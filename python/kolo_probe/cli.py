@@ -58,9 +58,12 @@ def _run_program(options: Any, words: list[str]) -> int:
     here = session({"hook": options.hook} if options.hook else None, defaults={"when_full": "wait"})
     if here.native is not None and options.noop:
         here.native.register_noop_profiler()
-    elif begin(here, _KIND, options.name or program.name) and here.native is not None:
-        # So that a program which does nothing but call finds its events being taken away from the start.
+    elif here.native is not None:
+        # Connected first, and only then the trace: a program that does nothing but call finds its events being
+        # taken away from the start, and the time until then is not the trace's.
+        here.native.register_profiler()
         here.native.wait_connected(_CONNECT_TIMEOUT_S)
+        begin(here, _KIND, options.name or program.name)
     # The trace ends when the process does: threads that outlive the program's last line are part of it.
     _run.execute(program)
     return 0

@@ -98,6 +98,9 @@ class FakeProbe:
     def shutdown(self, timeout_s: float = 5.0) -> bool:
         return True
 
+    def register_profiler(self) -> None:
+        pass
+
     def register_noop_profiler(self) -> None:
         self.calls.append(("noop",))
 

@@ -203,7 +203,7 @@ def test_trouble_with_storing_costs_the_program_nothing_but_one_warning(tmp_path
     elif trouble == "not writable":
         env["KOLO_PATH"] = "/proc"
     else:
-        (tmp_path / "pyproject.toml").write_text("[tool.kolo]\ncollector = 'require'\n")
+        (tmp_path / "pyproject.toml").write_text("[tool.kolo]\ncollector_path = '/nowhere/kolo-collectord'\n")
     done = command("kolo-probe", "run", "program.py", folder=tmp_path, env=env)
     assert (done.returncode, done.stdout) == (0, b"3\n")
     (line,) = done.stderr.decode().splitlines()
