@@ -104,6 +104,7 @@ void Courier::step() {
         take_stock(now);
     }
     connect(wishes, now);
+    publish();  // before the hello goes out: from then on it is not in vain to wait
     if (connection_.is_open()) {
         tell(wishes, now);
     }
@@ -275,7 +276,8 @@ void Courier::tell(const Wishes& wishes, TimePoint now) {
     const bool in_a_hurry = wishes.shutdown || flush_mark_.has_value();
     bool goes_on = true;
     while (goes_on) {
-        if (phase_ == Phase::kOpen && !bye_told_) {
+        const bool may_tell = phase_ == Phase::kOpen && !bye_told_;
+        if (may_tell) {
             round_is_told_ = outbox_.append_round(connection_.output(), connection_.output_limit(),
                                                   now, in_a_hurry);
             if (round_is_told_ && now >= next_clock_ && !outbox_.is_settled()) {
@@ -294,8 +296,8 @@ void Courier::tell(const Wishes& wishes, TimePoint now) {
             }
             return;
         }
-        // A fork may be waiting for us to stop.
-        goes_on = !round_is_told_ && !connection_.has_output() &&
+        // Behind the bye nothing is told. A fork may be waiting for us to stop.
+        goes_on = !bye_told_ && !round_is_told_ && !connection_.has_output() &&
                   !exchange_.stop.load(std::memory_order_relaxed);  // relaxed: see run()
     }
 }
@@ -346,7 +348,7 @@ void Courier::serve_shutdown(const Wishes& wishes) {
 
 void Courier::publish() {
     const bool connected = phase_ == Phase::kOpen;
-    const bool failing = !connected && dialer_.is_failing();
+    const bool failing = phase_ == Phase::kApart && dialer_.is_failing();
     if (connected == published_.connected && ever_connected_ == published_.ever_connected &&
         failing == published_failing_ && dialer_.error() == published_.error) {
         return;
