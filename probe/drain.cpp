@@ -64,15 +64,19 @@ Drain::~Drain() {
     }
 }
 
-/// The caller holds `lifecycle_`. True: a thread runs that was not asked to stop.
-bool Drain::start_thread() noexcept {
+/// The caller holds `lifecycle_`. True: a thread runs that was not asked to stop. One that was, and
+/// has not ended yet, is waited for or left.
+bool Drain::start_thread(bool waits) noexcept {
     if (thread_.joinable()) {
+        bool ended = false;
         {
             const std::lock_guard lock(exchange_.mutex);
-            if (!exchange_.ended) {
-                // relaxed: set under `lifecycle_`
-                return !exchange_.stop.load(std::memory_order_relaxed);
-            }
+            ended = exchange_.ended;
+        }
+        // relaxed: set under `lifecycle_`
+        const bool stopping = exchange_.stop.load(std::memory_order_relaxed);
+        if (!ended && !(stopping && waits)) {
+            return !stopping;
         }
         thread_.join();
     }
@@ -102,7 +106,7 @@ void Drain::ensure_running() noexcept {
     }
     const std::unique_lock lifecycle(lifecycle_, std::try_to_lock);
     if (lifecycle.owns_lock() && !over_) {
-        static_cast<void>(start_thread());
+        static_cast<void>(start_thread(false));
     }
 }
 
@@ -140,7 +144,7 @@ bool Drain::wait_connected(std::chrono::duration<double> limit) noexcept {
 bool Drain::flush(std::chrono::duration<double> limit) noexcept {
     {
         const std::lock_guard lifecycle(lifecycle_);
-        if (over_ || !start_thread()) {
+        if (over_ || !start_thread(true)) {
             return false;
         }
     }
@@ -162,11 +166,7 @@ bool Drain::shutdown(std::chrono::duration<double> limit) noexcept {
         return exchange_.all_stored;
     }
     over_ = true;
-    if (!start_thread() && thread_.joinable()) {
-        // It was asked to stop before a fork and has not ended yet: at its next step it will.
-        thread_.join();
-        static_cast<void>(start_thread());
-    }
+    static_cast<void>(start_thread(true));
     {
         std::unique_lock lock(exchange_.mutex);
         exchange_.shutdown_wanted = true;

@@ -93,7 +93,7 @@ class Drain {
     [[nodiscard]] DrainStatus status() const;
 
   private:
-    [[nodiscard]] bool start_thread() noexcept;
+    [[nodiscard]] bool start_thread(bool waits) noexcept;
 
     mutable DrainExchange exchange_;
     const std::unique_ptr<Courier> courier_;  // the thread's own, while it runs

@@ -50,6 +50,8 @@ class SpawnedDaemon {
     void start(const SpawnPlan& plan);
     /// How it stands now; never waits.
     [[nodiscard]] State look() noexcept;
+    /// 0 until look() has told kRunning or kEnded.
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     /// Why it was not started.
     [[nodiscard]] int error() const noexcept { return error_; }
     void forget() noexcept;
