@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -225,6 +226,8 @@ class Daemon {
 }  // namespace
 
 int serve(const Options& options) {
+    // spdlog's own default is standard output, where nobody looks for errors.
+    spdlog::set_default_logger(spdlog::stderr_color_mt("standard error"));
     const auto refuse = [](int code, const std::string& why) {
         spdlog::error("{}", why);
         return code;
