@@ -169,6 +169,14 @@ void take_records(Model& model, Process& process, Ring& ring, proto::Position pi
     ring.state = decoder.state();
 }
 
+void take_emitted(Model& model, Process& process, Ring& ring, std::uint64_t emitted) {
+    if (emitted > ring.row.emitted) {
+        process.row.emitted += emitted - ring.row.emitted;
+        ring.row.emitted = emitted;
+    }
+    mark_changed(model, process, ring);
+}
+
 }  // namespace
 
 std::optional<std::string> ingest_block(Model& model, Process& process,
@@ -178,7 +186,12 @@ std::optional<std::string> ingest_block(Model& model, Process& process,
         return "a block message whose sizes cannot be (" + place(block) + ")";
     }
     const proto::Position piece{block.start.sequence, block.offset};
-    const bool is_new = !process.rings.contains(block.start.ring);
+    const auto known = process.rings.find(block.start.ring);
+    const bool is_new = known == process.rings.end();
+    if (!is_new && block.bytes == 0 && piece.offset > 0 && piece <= known->second.row.stored) {
+        take_emitted(model, process, known->second, block.emitted);
+        return std::nullopt;  // nothing but a count: its block may be gone
+    }
     if (is_new && piece.offset != 0) {
         return place(block) + " is the first of its ring, and no beginning";
     }
@@ -211,11 +224,7 @@ std::optional<std::string> ingest_block(Model& model, Process& process,
         take_records(model, process, ring, piece, records, find_trace);
     }
     ring.cursor = end;
-    if (block.emitted > ring.row.emitted) {
-        process.row.emitted += block.emitted - ring.row.emitted;
-        ring.row.emitted = block.emitted;
-    }
-    mark_changed(model, process, ring);
+    take_emitted(model, process, ring, block.emitted);
     return std::nullopt;
 }
 

@@ -108,14 +108,18 @@ void commit_traces(Process& process) {
         Ring& ring = process.rings.at(number);
         ring.thread.reset();
         ring.changed = false;
-        if (ring.committed != ring.row.stored) {
-            ring.committed = ring.row.stored;
-            ack.rings.push_back({proto::RingNumber{number}, ring.committed});
+        ring.committed = ring.row.stored;
+        // Not beyond what came over this connection: the probe would not believe it.
+        const proto::Position ackable =
+            std::min(ring.committed, ring.cursor.value_or(proto::Position{}));
+        if (ring.told < ackable) {
+            ring.told = ackable;
+            ack.rings.push_back({proto::RingNumber{number}, ackable});
         }
     }
     process.changed_rings.clear();
     commit_traces(process);
-    ack.codes_offset = process.codes_committed;
+    ack.codes_offset = std::min(process.codes_committed, process.codes_here);
     ack.closed = std::exchange(process.pending_closed, {});
     ack.bye = process.bye;
     process.changed = false;
@@ -147,13 +151,13 @@ std::vector<CommittedAck> take_committed(Model& model) {
             ++at;
             continue;
         }
-        const std::uint64_t codes_before = process.codes_committed;
         proto::Ack ack = commit_process(process);
         const bool says_something = !ack.rings.empty() || !ack.closed.empty() ||
-                                    ack.codes_offset != codes_before ||
+                                    ack.codes_offset != process.codes_told ||
                                     (ack.bye && !process.bye_told);
         if (says_something && process.session != SessionId::kNone) {
             process.bye_told = ack.bye;
+            process.codes_told = ack.codes_offset;
             acks.push_back({process.session, std::move(ack)});
         }
         at = process.is_over ? model.processes.erase(at) : std::next(at);

@@ -103,7 +103,7 @@ Process& Ingest::recall_or_make(const proto::Hello& hello) {
 
 proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::uint64_t pid) {
     Process& process = recall_or_make(hello);
-    process.row.pid = pid != 0 ? pid : hello.pid;
+    process.row.pid = pid;
     process.row.state = store::ProcessState::kConnected;
     process.row.ended_at.reset();
     process.session = session;
@@ -113,6 +113,8 @@ proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::
     process.is_over = false;
     process.bytes_received = 0;
     process.bytes_committed = 0;
+    process.codes_here = process.codes_told = process.codes_committed;
+    process.pending_closed.clear();  // it tells them again
     for (const proto::ClockPair& clock : hello.clocks) {
         if (std::find(process.clocks.begin(), process.clocks.end(), clock) ==
             process.clocks.end()) {
@@ -126,7 +128,8 @@ proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::
     proto::Welcome welcome;
     welcome.version = KOLO_VERSION;
     welcome.codes_offset = process.codes_committed;
-    for (const auto& [number, ring] : process.rings) {
+    for (auto& [number, ring] : process.rings) {
+        ring.told = ring.committed;
         if (ring.committed != proto::Position{}) {
             welcome.rings.push_back({proto::RingNumber{number}, ring.committed});
         }
@@ -198,6 +201,8 @@ std::optional<std::string> Ingest::take_code_entries(Process& process, std::uint
         return "codes from offset " + std::to_string(offset) + " on, but only " +
                std::to_string(known) + " bytes before them are known";
     }
+    process.codes_here = offset + entries.size();
+    mark_changed(model_, process);
     const std::uint64_t repeated = known - offset;
     if (repeated >= entries.size()) {
         return std::nullopt;
@@ -394,18 +399,15 @@ void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
     settle_process(process, store::ProcessState::kCrashed, store::TraceStatus::kCrashed);
 }
 
-std::vector<proto::ProcessId> Ingest::settle_the_dead() {
-    std::vector<proto::ProcessId> perhaps;
+std::vector<Awaited> Ingest::recall_awaited() {
+    std::vector<Awaited> awaited;
     for (const proto::ProcessId& uuid : store::recall_living(database_)) {
-        const Process* process = recall(uuid);
-        if (process != nullptr &&
-            is_alive(process->row.boot_id, process->row.pid, process->row.start_time)) {
-            perhaps.push_back(uuid);
-        } else {
-            settle_unknown(uuid);
+        if (const Process* process = recall(uuid)) {
+            awaited.push_back(
+                {uuid, process->row.boot_id, process->row.pid, process->row.start_time});
         }
     }
-    return perhaps;
+    return awaited;
 }
 
 void Ingest::settle_unknown(const proto::ProcessId& uuid) {

@@ -25,6 +25,14 @@
 
 namespace kolo::collectord {
 
+/// A process that may still be there and has not said hello to this collector.
+struct Awaited {
+    proto::ProcessId process;
+    std::string boot_id;
+    std::uint64_t pid = 0;  // 0: of another namespace
+    std::uint64_t start_time = 0;
+};
+
 class Ingest {
   public:
     explicit Ingest(SQLite::Database& database);
@@ -44,9 +52,8 @@ class Ingest {
     void died(const proto::ProcessId& process, const store::Descriptor& arena,
               const std::function<void()>& relieve);
 
-    /// At the start: what an earlier collector left connected. Returns the processes that may still
-    /// be there; the others are settled.
-    [[nodiscard]] std::vector<proto::ProcessId> settle_the_dead();
+    /// At the start: the processes that an earlier collector left connected or disconnected.
+    [[nodiscard]] std::vector<Awaited> recall_awaited();
     /// Nobody knows what became of this process: accounting unknown, its open traces interrupted.
     void settle_unknown(const proto::ProcessId& process);
     /// At the end: what is connected now will be found as disconnected by the next collector.

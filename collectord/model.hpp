@@ -30,6 +30,7 @@ enum class SessionId : std::uint64_t { kNone = 0 };
 struct Ring {
     store::RingRow row;         // row.stored: everything before it is in the model or in the store
     proto::Position committed;  // everything before it is in the store
+    proto::Position told;       // committed, as this connection was told
     std::optional<proto::Position>
         cursor;  // where `state` stands; nothing: the next bytes must begin a block
     proto::DecoderState state;
@@ -59,6 +60,8 @@ struct Process {
     std::vector<proto::CodeDefinition> pending_codes;
     std::vector<proto::TraceNumber> pending_closed;  // to be acknowledged with the next commit
     std::uint64_t codes_committed = 0;
+    std::uint64_t codes_here = 0;  // end of the codes that came over this connection
+    std::uint64_t codes_told = 0;  // committed, as this connection was told
     SessionId session = SessionId::kNone;
     proto::FrameBuffer frames;
     std::uint64_t bytes_received = 0;  // over the socket, in this run of the daemon

@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "collectord/liveness.hpp"
 #include "store/text.hpp"
 
 namespace kolo::collectord {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirstBackOff{10};
 constexpr std::chrono::milliseconds kLongestBackOff{500};
 constexpr std::chrono::seconds kIdleCheckpoint{2};
+constexpr std::chrono::seconds kLookAtAwaited{2};
 /// The last commit before leaving is given up after this long: what it would hold is sent again to
 /// the next collector.
 constexpr std::chrono::seconds kLastCommit{5};
@@ -124,12 +126,11 @@ void Writer::run() {
 }
 
 void Writer::loop() {
-    const auto wait_until = Clock::now() + limits_.hello_wait;
-    for (const proto::ProcessId& process : ingest_.settle_the_dead()) {
-        awaited_.emplace(process, wait_until);
-    }
+    awaited_ = ingest_.recall_awaited();
+    awaited_since_ = Clock::now();
+    settle_the_silent(awaited_since_);
     if (ingest_.has_changes()) {
-        changed_since_ = Clock::now();
+        changed_since_ = awaited_since_;
     }
     while (true) {
         const Mailbox::Wake wake =
@@ -178,7 +179,7 @@ void Writer::take_items() {
 }
 
 void Writer::handle(HelloItem& item) {
-    awaited_.erase(item.hello.process);
+    std::erase_if(awaited_, [&](const Awaited& one) { return one.process == item.hello.process; });
     std::vector<std::uint8_t> frame;
     proto::append_welcome(frame, ingest_.hello(item.session, item.hello, item.pid));
     reports_.send(item.session, std::move(frame));
@@ -234,8 +235,8 @@ Mailbox::Clock::time_point Writer::next_deadline() const {
     if (wal_pages_ > 0) {
         deadline = last_checkpoint_ + kIdleCheckpoint;
     }
-    for (const auto& [process, until] : awaited_) {
-        deadline = std::min(deadline, until);
+    if (!awaited_.empty()) {
+        deadline = std::min(deadline, next_look_at_awaited_);
     }
     return deadline;
 }
@@ -306,10 +307,11 @@ void Writer::check_place() const {
 }
 
 void Writer::take_over_log_of_moved_store() {
-    // What is committed goes from the log into the file, wherever that is now. Closing would do the same, and then
-    // delete whatever log lies at the old path, which may be somebody else's by now.
+    // What is committed goes from the log into the file, wherever that is now. Closing would do the
+    // same, and then delete whatever log lies at the old path, which may be somebody else's by now.
     sqlite3* handle = database_.getHandle();
-    static_cast<void>(sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
+    static_cast<void>(
+        sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
     static_cast<void>(sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr));
 }
 
@@ -349,14 +351,22 @@ bool Writer::is_wal_too_long() {
 }
 
 void Writer::settle_the_silent(Clock::time_point now) {
-    for (auto at = awaited_.begin(); at != awaited_.end();) {
-        if (at->second > now) {
-            ++at;
-            continue;
-        }
-        ingest_.settle_unknown(at->first);
-        at = awaited_.erase(at);
+    if (awaited_.empty() || now < next_look_at_awaited_) {
+        return;
     }
+    next_look_at_awaited_ = now + kLookAtAwaited;
+    const std::string boot_id = this_boot_id();
+    std::erase_if(awaited_, [&](const Awaited& one) {
+        // One that lives and is idle has no reason to say hello: it is waited for as long as it can
+        // be seen.
+        const bool may_come =
+            one.pid != 0 ? is_alive(one.boot_id, one.pid, one.start_time)
+                         : one.boot_id == boot_id && now - awaited_since_ < limits_.hello_wait;
+        if (!may_come) {
+            ingest_.settle_unknown(one.process);
+        }
+        return !may_come;
+    });
 }
 
 void Writer::finish() {

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -41,7 +40,7 @@ struct WriterLimits {
     std::size_t pending_bytes = 8U << 20U;      // a commit at once, and nothing more taken in
     std::size_t checkpoint_bytes = 16U << 20U;  // of WAL
     std::size_t wal_bytes = 256U << 20U;  // above it nothing is written until a checkpoint works
-    std::chrono::seconds hello_wait{30};  // for processes that an earlier collector left
+    std::chrono::seconds hello_wait{30};  // for processes of another pid namespace
 };
 
 class Writer {
@@ -91,7 +90,9 @@ class Writer {
     std::optional<store::FileIdentity> identity_;
     Ingest ingest_;
 
-    std::map<proto::ProcessId, Clock::time_point> awaited_;
+    std::vector<Awaited> awaited_;
+    Clock::time_point awaited_since_;
+    Clock::time_point next_look_at_awaited_;
     std::optional<Clock::time_point> changed_since_;
     std::optional<Clock::time_point> retry_at_;  // in trouble until then at least
     std::chrono::milliseconds back_off_{0};

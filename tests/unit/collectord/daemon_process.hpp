@@ -29,7 +29,8 @@
 
 namespace kolo::collectord::test {
 
-/// Waits until `holds` does; a deadline far beyond what any machine needs keeps a failure from hanging.
+/// Waits until `holds` does; a deadline far beyond what any machine needs keeps a failure from
+/// hanging.
 [[nodiscard]] inline bool eventually(const std::function<bool()>& holds) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!holds()) {
@@ -72,7 +73,8 @@ class TemporaryFolder {
 /// A child process with its output in a file.
 class Program {
   public:
-    Program(std::vector<std::string> arguments, std::filesystem::path output) : output_(std::move(output)) {
+    Program(std::vector<std::string> arguments, std::filesystem::path output)
+        : output_(std::move(output)) {
         std::vector<char*> pointers;
         pointers.reserve(arguments.size() + 1);
         for (std::string& argument : arguments) {
@@ -81,9 +83,11 @@ class Program {
         pointers.push_back(nullptr);
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_addopen(&actions, 1, output_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        posix_spawn_file_actions_addopen(&actions, 1, output_.c_str(),
+                                         O_WRONLY | O_CREAT | O_APPEND, 0600);
         posix_spawn_file_actions_adddup2(&actions, 1, 2);
-        const int error = ::posix_spawn(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ);
+        const int error =
+            ::posix_spawn(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ);
         posix_spawn_file_actions_destroy(&actions);
         if (error != 0) {
             throw std::runtime_error("posix_spawn");
@@ -109,7 +113,8 @@ class Program {
     }
     [[nodiscard]] bool has_ended() const {
         siginfo_t info{};
-        return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid != 0;
     }
     [[nodiscard]] std::string output() const { return text_of_file(output_); }
     [[nodiscard]] pid_t pid() const { return pid_; }
@@ -119,8 +124,10 @@ class Program {
     pid_t pid_ = 0;
 };
 
-[[nodiscard]] inline Program run_daemon(const std::filesystem::path& folder, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {KOLO_COLLECTORD, "--db", (folder / "db.sqlite3").string()};
+[[nodiscard]] inline Program run_daemon(const std::filesystem::path& folder,
+                                        std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {KOLO_COLLECTORD, "--db",
+                                          (folder / "db.sqlite3").string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return {arguments, folder / "output"};
 }
@@ -130,7 +137,8 @@ struct Said {
     int code = 0;
     std::string text;
 };
-[[nodiscard]] inline Said run_to_end(const std::filesystem::path& folder, const std::vector<std::string>& more) {
+[[nodiscard]] inline Said run_to_end(const std::filesystem::path& folder,
+                                     const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {KOLO_COLLECTORD};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto output = folder / "said";
@@ -201,7 +209,8 @@ class Client {
     void close() { socket_.reset(); }
 
     /// Says hello and returns the answer.
-    [[nodiscard]] std::optional<proto::Welcome> say_hello(const proto::Hello& hello, int arena = -1) {
+    [[nodiscard]] std::optional<proto::Welcome> say_hello(const proto::Hello& hello,
+                                                          int arena = -1) {
         Frames frame;
         proto::append_hello(frame, hello);
         send(frame, arena);
@@ -229,7 +238,8 @@ class Client {
             sockaddr_un name{};
             name.sun_family = AF_UNIX;
             std::memcpy(name.sun_path, address.text().data(), address.text().size());
-            return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+            return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&name),
+                             sizeof name) == 0;
         } catch (const std::exception&) {
             return false;
         }

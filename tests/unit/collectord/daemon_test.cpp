@@ -1,7 +1,7 @@
 // The program as others meet it: through its command line, its socket and its database.
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "daemon_process.hpp"
@@ -66,7 +66,8 @@ TEST_F(Daemon, StoresATraceAndEndsInOrder) {
     EXPECT_TRUE(client.say_bye());
     client.close();
     EXPECT_TRUE(eventually([&] { return text("SELECT state FROM process") == "ended"; }));
-    EXPECT_EQ(text("SELECT format('%s %s %s %d %d %s %s', name, kind, status, duration_ns, activations, version, "
+    EXPECT_EQ(text("SELECT format('%s %s %s %d %d %s %s', name, kind, status, duration_ns, "
+                   "activations, version, "
                    "git_sha) FROM trace"),
               "GET / request complete 2000000 101 0.1.0 0123456789abcdef0123456789abcdef01234567");
     EXPECT_EQ(text("SELECT argv FROM trace"), R"(["shop.py","--fast"])");
@@ -77,13 +78,15 @@ TEST_F(Daemon, StoresATraceAndEndsInOrder) {
     daemon.signal(SIGTERM);
     EXPECT_EQ(daemon.wait(), 0);
     EXPECT_FALSE(std::filesystem::exists(socket()));
-    EXPECT_FALSE(std::filesystem::exists(database() + "-wal")) << "everything is in the database itself";
+    EXPECT_FALSE(std::filesystem::exists(database() + "-wal"))
+        << "everything is in the database itself";
 }
 
 TEST_F(Daemon, SocketAndStoreAreForTheirOwnerOnly) {
     std::filesystem::create_directory(folder() / "deep");
     const auto kolo = folder() / "deep" / ".kolo";
-    const Program daemon({KOLO_COLLECTORD, "--db", (kolo / "db.sqlite3").string()}, folder() / "output");
+    const Program daemon({KOLO_COLLECTORD, "--db", (kolo / "db.sqlite3").string()},
+                         folder() / "output");
     const Client client(kolo / "collector.sock");
     const auto mode = [](const std::filesystem::path& path) {
         struct stat found {};
@@ -91,7 +94,8 @@ TEST_F(Daemon, SocketAndStoreAreForTheirOwnerOnly) {
         return found.st_mode & 0777U;
     };
     EXPECT_EQ(mode(kolo), 0700U);
-    for (const char* name : {"collector.sock", "db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "db.sqlite3.lock"}) {
+    for (const char* name :
+         {"collector.sock", "db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "db.sqlite3.lock"}) {
         EXPECT_EQ(mode(kolo / name), 0600U) << name;
     }
     EXPECT_NE(text_of_file(kolo / ".gitignore").find("db.sqlite3*\n"), std::string::npos);
@@ -101,11 +105,13 @@ TEST_F(Daemon, ASecondOneRefusesAndAStaleSocketIsReplaced) {
     {
         Program first = run_daemon(folder());
         const Client client(socket());
-        const Said second = run_to_end(folder(), {"--db", database(), "--socket", (folder() / "other").string()});
+        const Said second =
+            run_to_end(folder(), {"--db", database(), "--socket", (folder() / "other").string()});
         EXPECT_EQ(second.code, 3);
         EXPECT_NE(second.text.find("already running"), std::string::npos);
         EXPECT_NE(second.text.find("pid " + std::to_string(first.pid())), std::string::npos);
-        const Said third = run_to_end(folder(), {"--db", (folder() / "b").string(), "--socket", socket().string()});
+        const Said third = run_to_end(
+            folder(), {"--db", (folder() / "b").string(), "--socket", socket().string()});
         EXPECT_EQ(third.code, 3) << "the socket has a lock of its own";
         first.signal(SIGKILL);
         static_cast<void>(first.wait());
@@ -118,7 +124,8 @@ TEST_F(Daemon, ASecondOneRefusesAndAStaleSocketIsReplaced) {
 TEST_F(Daemon, APathLongerThanASocketAddressWorks) {
     const auto deep = folder() / std::string(100, 'a') / std::string(100, 'b');
     std::filesystem::create_directories(deep);
-    const Program daemon({KOLO_COLLECTORD, "--db", (deep / "db.sqlite3").string()}, folder() / "output");
+    const Program daemon({KOLO_COLLECTORD, "--db", (deep / "db.sqlite3").string()},
+                         folder() / "output");
     Client client(deep / "collector.sock");
     EXPECT_TRUE(client.say_hello(small_probe().hello()));
     const Said status = run_to_end(folder(), {"status", "--db", (deep / "db.sqlite3").string()});
@@ -138,7 +145,8 @@ TEST_F(Daemon, StatusTellsWhoIsConnected) {
     ASSERT_TRUE(client.wait_for(proto::MessageType::kAck));
     nlohmann::json status;
     EXPECT_TRUE(eventually([&] {
-        status = nlohmann::json::parse(run_to_end(folder(), {"status", "--db", database(), "--json"}).text);
+        status = nlohmann::json::parse(
+            run_to_end(folder(), {"status", "--db", database(), "--json"}).text);
         return status["processes"].size() == 1 && status["processes"][0]["stored"] == 202;
     }));
     const auto& process = status["processes"][0];
@@ -148,7 +156,8 @@ TEST_F(Daemon, StatusTellsWhoIsConnected) {
     EXPECT_EQ(process["lost"], 0);
     EXPECT_EQ(process["death_is_seen"], true);
     EXPECT_TRUE(status["trouble"].is_null());
-    EXPECT_NE(run_to_end(folder(), {"status", "--db", database()}).text.find("shop.py --fast"), std::string::npos);
+    EXPECT_NE(run_to_end(folder(), {"status", "--db", database()}).text.find("shop.py --fast"),
+              std::string::npos);
 }
 
 /// A process dies between two messages: what it had recorded is in its arena.
@@ -170,7 +179,8 @@ TEST_F(Daemon, TheArenaOfAKilledProcessIsSalvaged) {
             hello.arena_bytes = proto::kMinArenaBytes;
             Client client(socket());
             if (client.say_hello(hello, arena.get())) {
-                client.send(probe.messages({}, true)[5]);  // one of many records, and never an answer
+                client.send(
+                    probe.messages({}, true)[5]);  // one of many records, and never an answer
                 client.send(probe.messages({}, true)[0]);
             }
             ::raise(SIGKILL);
@@ -185,7 +195,8 @@ TEST_F(Daemon, TheArenaOfAKilledProcessIsSalvaged) {
     EXPECT_EQ(text("SELECT format('%s %d', status, duration_ns) FROM trace"),
               "crashed " + std::to_string(last - 1'000'000));
     EXPECT_EQ(events(1), 203U);
-    EXPECT_EQ(text("SELECT format('%d %d %s', emitted, stored, accounting) FROM process"), "203 203 exact");
+    EXPECT_EQ(text("SELECT format('%d %d %s', emitted, stored, accounting) FROM process"),
+              "203 203 exact");
     EXPECT_EQ(text("SELECT count(*) FROM code"), "4");
 }
 
@@ -225,7 +236,9 @@ TEST_F(Daemon, GarbageOnTheSocketHurtsNobodyElse) {
         Client late(socket());
         ASSERT_TRUE(late.say_hello(other.hello()));
         late.send(Frames(5000, 0xEE));
-        EXPECT_FALSE(late.wait_for(proto::MessageType::kAck) && late.wait_for(proto::MessageType::kAck)) << "closed";
+        EXPECT_FALSE(late.wait_for(proto::MessageType::kAck) &&
+                     late.wait_for(proto::MessageType::kAck))
+            << "closed";
     }
     for (const Frames& message : probe.messages(*welcome)) {
         good.send(message);
@@ -250,7 +263,8 @@ TEST_F(Daemon, WhatItCannotServeIsToldWhy) {
     const auto protocol = refusal(future, -1);
     ASSERT_TRUE(protocol);
     EXPECT_EQ(protocol->reason, proto::RefusalReason::kProtocol);
-    EXPECT_NE(protocol->message.find("install the same version"), std::string::npos) << protocol->message;
+    EXPECT_NE(protocol->message.find("install the same version"), std::string::npos)
+        << protocol->message;
 
     proto::Hello with_arena = probe.hello();
     with_arena.arena_bytes = proto::kMinArenaBytes;
@@ -262,11 +276,12 @@ TEST_F(Daemon, WhatItCannotServeIsToldWhy) {
     FakeProbe somebody_else(9);
     proto::Hello not_its_own = somebody_else.hello();
     not_its_own.arena_bytes = proto::kMinArenaBytes;
-    for (const auto& [hello, descriptor] : std::vector<std::pair<proto::Hello, int>>{{with_arena, -1},
-                                                                                  {with_arena, open.get()},
-                                                                                  {with_arena, file.get()},
-                                                                                  {too_large, sealed.get()},
-                                                                                  {not_its_own, sealed.get()}}) {
+    for (const auto& [hello, descriptor] :
+         std::vector<std::pair<proto::Hello, int>>{{with_arena, -1},
+                                                   {with_arena, open.get()},
+                                                   {with_arena, file.get()},
+                                                   {too_large, sealed.get()},
+                                                   {not_its_own, sealed.get()}}) {
         const auto arena = refusal(hello, descriptor);
         ASSERT_TRUE(arena);
         EXPECT_EQ(arena->reason, proto::RefusalReason::kArena);
@@ -283,23 +298,28 @@ TEST_F(Daemon, RefusesDatabasesThatAreNotItsOwn) {
         EXPECT_EQ(text_of_file(path), before) << "not a byte of it is changed";
         return said.text;
     };
-    std::ofstream(folder() / "text") << "this is no database, but long enough to hold a header of one hundred bytes: "
-                                        "really, it is, and nobody may write to it";
-    EXPECT_NE(refused((folder() / "text").string()).find("not an SQLite database"), std::string::npos);
+    std::ofstream(folder() / "text")
+        << "this is no database, but long enough to hold a header of one hundred bytes: "
+           "really, it is, and nobody may write to it";
+    EXPECT_NE(refused((folder() / "text").string()).find("not an SQLite database"),
+              std::string::npos);
     const Said as_folder = run_to_end(folder(), {"--db", folder().string()});
     EXPECT_EQ(as_folder.code, 4);
     EXPECT_NE(as_folder.text.find("is a folder"), std::string::npos);
     {
-        SQLite::Database kolo((folder() / "kolo").string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+        SQLite::Database kolo((folder() / "kolo").string(),
+                              SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
         kolo.exec("PRAGMA journal_mode = WAL; CREATE TABLE traces (id TEXT PRIMARY KEY)");
     }
     EXPECT_NE(refused((folder() / "kolo").string()).find("Kolo made"), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(folder() / "kolo-shm"));
     {
-        SQLite::Database shop((folder() / "shop").string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+        SQLite::Database shop((folder() / "shop").string(),
+                              SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
         shop.exec("CREATE TABLE auth_user (id INTEGER)");
     }
-    EXPECT_NE(refused((folder() / "shop").string()).find("not a store of kolo-probe"), std::string::npos);
+    EXPECT_NE(refused((folder() / "shop").string()).find("not a store of kolo-probe"),
+              std::string::npos);
     {
         SQLite::Database newer = store::open_store(folder() / "newer");
         newer.exec("PRAGMA user_version = 2");
@@ -321,10 +341,13 @@ TEST_F(Daemon, StopsWritingToADatabaseThatWasReplaced) {
         client.send(message);
     }
     EXPECT_EQ(daemon.wait(), 4);
-    EXPECT_NE(daemon.output().find("moved, deleted or replaced"), std::string::npos) << daemon.output();
+    EXPECT_NE(daemon.output().find("moved, deleted or replaced"), std::string::npos)
+        << daemon.output();
     SQLite::Database away(database() + ".away", SQLite::OPEN_READONLY, 5000);
-    EXPECT_EQ(number_in(away, "SELECT count(*) FROM chunk"), 0) << "nothing was written after the move";
-    EXPECT_EQ(number_in(away, "SELECT count(*) FROM process"), 1) << "and what was committed before is in it";
+    EXPECT_EQ(number_in(away, "SELECT count(*) FROM chunk"), 0)
+        << "nothing was written after the move";
+    EXPECT_EQ(number_in(away, "SELECT count(*) FROM process"), 1)
+        << "and what was committed before is in it";
 }
 
 TEST_F(Daemon, ServesWhatIsConnectedWhenItIsToldToStop) {
@@ -377,9 +400,11 @@ TEST_F(Daemon, WaitsForAnotherProgramThatLocksTheDatabase) {
         client.send(message);
     }
     EXPECT_TRUE(eventually([&] {
-        const auto status = nlohmann::json::parse(run_to_end(folder(), {"status", "--db", database(), "--json"}).text);
+        const auto status = nlohmann::json::parse(
+            run_to_end(folder(), {"status", "--db", database(), "--json"}).text);
         return !status["trouble"].is_null() &&
-               status["trouble"].get<std::string>().find("locked by another program") != std::string::npos;
+               status["trouble"].get<std::string>().find("locked by another program") !=
+                   std::string::npos;
     }));
     EXPECT_EQ(number_in(other, "SELECT count(*) FROM chunk"), 0);
     other.exec("COMMIT");

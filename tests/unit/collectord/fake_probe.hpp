@@ -1,11 +1,12 @@
-// A probe made of proto's functions: it writes records into blocks and tells them as the protocol says, but runs no
-// Python. Tests use it to be on the other side of the ingest, the salvage and the socket.
+// A probe made of proto's functions: it writes records into blocks and tells them as the protocol
+// says, but runs no Python. Tests use it to be on the other side of the ingest, the salvage and the
+// socket.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -30,14 +31,15 @@ using Frames = std::vector<std::uint8_t>;
 struct FakeBlock {
     proto::BlockStart start{};
     std::vector<std::uint8_t> records;
-    std::vector<std::uint32_t> boundaries;           // offset behind each record
-    std::vector<std::uint64_t> emitted_at;           // events of the ring behind each record
+    std::vector<std::uint32_t> boundaries;  // offset behind each record
+    std::vector<std::uint64_t> emitted_at;  // events of the ring behind each record
 };
 
 /// One thread's ring. Ticks are nanoseconds and move on by 100 with each record.
 class FakeRing {
   public:
-    FakeRing(std::uint32_t number, std::uint64_t trace, std::uint32_t capacity = proto::kBlockCapacity)
+    FakeRing(std::uint32_t number, std::uint64_t trace,
+             std::uint32_t capacity = proto::kBlockCapacity)
         : number_(number), capacity_(capacity), trace_(trace) {
         open_block();
     }
@@ -58,7 +60,8 @@ class FakeRing {
         current_ = {};
     }
     proto::ActivationId start(std::uint32_t code, const std::vector<std::uint8_t>& payload = {}) {
-        make_room(proto::record_bytes(sizeof(proto::ValuedRecord), static_cast<std::uint32_t>(payload.size())));
+        make_room(proto::record_bytes(sizeof(proto::ValuedRecord),
+                                      static_cast<std::uint32_t>(payload.size())));
         const proto::ActivationId id{proto::RingNumber{number_}, next_ordinal_++};
         running_[id.ordinal] = {current_, code, blocks_.back().start.sequence};
         current_ = id;
@@ -77,8 +80,9 @@ class FakeRing {
         running_.erase(id.ordinal);
         if (running.sequence == blocks_.back().start.sequence) {
             const auto distance = static_cast<std::uint32_t>(next_ordinal_ - id.ordinal);
-            put_word(proto::one_word(raised ? proto::RecordKind::kShortUnwind : proto::RecordKind::kShortReturn,
-                                     distance, step()),
+            put_word(proto::one_word(
+                         raised ? proto::RecordKind::kShortUnwind : proto::RecordKind::kShortReturn,
+                         distance, step()),
                      1);
         } else {
             proto::LongRecord record{};
@@ -89,7 +93,8 @@ class FakeRing {
             record.parent_ring = proto::to_integer(running.parent.ring);
             record.code = running.code;
             make_room(sizeof record);
-            put_long(record, raised ? proto::RecordKind::kLongUnwind : proto::RecordKind::kLongReturn);
+            put_long(record,
+                     raised ? proto::RecordKind::kLongUnwind : proto::RecordKind::kLongReturn);
         }
         current_ = running.parent;
     }
@@ -135,7 +140,8 @@ class FakeRing {
     }
     void done(std::uint64_t events) {
         emitted_ += events;
-        blocks_.back().boundaries.push_back(static_cast<std::uint32_t>(blocks_.back().records.size()));
+        blocks_.back().boundaries.push_back(
+            static_cast<std::uint32_t>(blocks_.back().records.size()));
         blocks_.back().emitted_at.push_back(emitted_);
     }
     void put_word(std::uint64_t word, std::uint64_t events) {
@@ -146,14 +152,16 @@ class FakeRing {
         done(events);
     }
     template <typename Fixed>
-    void put(Fixed record, proto::RecordKind kind, const std::vector<std::uint8_t>& payload, std::uint64_t events) {
+    void put(Fixed record, proto::RecordKind kind, const std::vector<std::uint8_t>& payload,
+             std::uint64_t events) {
         const auto size = static_cast<std::uint32_t>(payload.size());
         const std::uint32_t total = proto::record_bytes(sizeof(Fixed), size);
         make_room(total);
         std::vector<std::uint8_t>& records = blocks_.back().records;
         const std::size_t at = records.size();
         records.resize(at + total);
-        std::copy(payload.begin(), payload.end(), records.begin() + static_cast<std::ptrdiff_t>(at + sizeof(Fixed)));
+        std::copy(payload.begin(), payload.end(),
+                  records.begin() + static_cast<std::ptrdiff_t>(at + sizeof(Fixed)));
         proto::write_record(records.data() + at, record, kind, size, step());
         done(events);
     }
@@ -205,8 +213,14 @@ struct FakeProbe {
     explicit FakeProbe(std::uint8_t number = 1) {
         id.bytes.fill(number);
         for (std::uint32_t code = 1; code <= 4; ++code) {
-            codes.push_back({proto::CodeNumber{code}, "f" + std::to_string(code), "shop.f" + std::to_string(code),
-                             "/shop/views.py", code * 10, 0, 1, {"marker", "local"}});
+            codes.push_back({proto::CodeNumber{code},
+                             "f" + std::to_string(code),
+                             "shop.f" + std::to_string(code),
+                             "/shop/views.py",
+                             code * 10,
+                             0,
+                             1,
+                             {"marker", "local"}});
         }
     }
 
@@ -223,7 +237,8 @@ struct FakeProbe {
         hello.git_sha = "0123456789abcdef0123456789abcdef01234567";
         hello.argv = {"shop.py", "--fast"};
         hello.cwd = "/shop";
-        hello.clocks = {{0, 0, 1'700'000'000'000'000'000}, {1'000'000'000, 1'000'000'000, 1'700'000'001'000'000'000}};
+        hello.clocks = {{0, 0, 1'700'000'000'000'000'000},
+                        {1'000'000'000, 1'000'000'000, 1'700'000'001'000'000'000}};
         return hello;
     }
 
@@ -236,11 +251,14 @@ struct FakeProbe {
         return bytes;
     }
 
-    /// Everything that this process has to say to a collector that knows what `welcome` says: messages one by one,
-    /// each record in a block message of its own (`record_by_record`), or each block in one.
-    [[nodiscard]] std::vector<Frames> messages(const proto::Welcome& welcome, bool record_by_record = false) const {
+    /// Everything that this process has to say to a collector that knows what `welcome` says:
+    /// messages one by one, each record in a block message of its own (`record_by_record`), or each
+    /// block in one.
+    [[nodiscard]] std::vector<Frames> messages(const proto::Welcome& welcome,
+                                               bool record_by_record = false) const {
         std::vector<Frames> messages;
-        const auto add = [&messages](proto::MessageType type, const auto& body, proto::Bytes tail = {}) {
+        const auto add = [&messages](proto::MessageType type, const auto& body,
+                                     proto::Bytes tail = {}) {
             proto::append_frame(messages.emplace_back(), type, body, tail);
         };
         const auto all_codes = code_bytes();
@@ -262,7 +280,8 @@ struct FakeProbe {
             // What was dropped is told without records.
             const FakeBlock& last = ring.blocks().back();
             add(proto::MessageType::kBlock,
-                proto::BlockMessage{last.start, static_cast<std::uint32_t>(last.records.size()), 0, ring.emitted()});
+                proto::BlockMessage{last.start, static_cast<std::uint32_t>(last.records.size()), 0,
+                                    ring.emitted()});
         }
         add(proto::MessageType::kCounts, counts);
         for (const std::uint64_t number : closed) {
@@ -271,7 +290,8 @@ struct FakeProbe {
         return messages;
     }
 
-    static void add_block(std::vector<Frames>& messages, const FakeBlock& block, bool record_by_record) {
+    static void add_block(std::vector<Frames>& messages, const FakeBlock& block,
+                          bool record_by_record) {
         const auto add = [&](std::uint32_t begin, std::uint32_t end, std::uint64_t emitted) {
             proto::append_frame(messages.emplace_back(), proto::MessageType::kBlock,
                                 proto::BlockMessage{block.start, begin, end - begin, emitted},
@@ -297,9 +317,12 @@ struct FakeProbe {
             return {};
         }
         const auto put = [&file](std::uint64_t offset, const void* data, std::size_t bytes) {
-            return ::pwrite(file.get(), data, bytes, static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes);
+            return ::pwrite(file.get(), data, bytes, static_cast<off_t>(offset)) ==
+                   static_cast<ssize_t>(bytes);
         };
-        const auto put_value = [&put](std::uint64_t offset, auto value) { return put(offset, &value, sizeof value); };
+        const auto put_value = [&put](std::uint64_t offset, auto value) {
+            return put(offset, &value, sizeof value);
+        };
         using proto::ArenaHeader;
         const auto bytes = code_bytes();
         bool ok = put_value(offsetof(ArenaHeader, magic), proto::kArenaMagic) &&
@@ -313,7 +336,8 @@ struct FakeProbe {
                   put_value(offsetof(ArenaHeader, blocks_offset), layout.blocks_offset) &&
                   put_value(offsetof(ArenaHeader, slot_count), layout.slot_count) &&
                   put_value(offsetof(ArenaHeader, block_count), layout.block_count) &&
-                  put_value(offsetof(ArenaHeader, codes_used), static_cast<std::uint64_t>(bytes.size())) &&
+                  put_value(offsetof(ArenaHeader, codes_used),
+                            static_cast<std::uint64_t>(bytes.size())) &&
                   put_value(offsetof(ArenaHeader, emitted_blockless), counts.emitted_blockless) &&
                   put(offsetof(ArenaHeader, lost), counts.lost, sizeof counts.lost) &&
                   put(layout.codes_offset, bytes.data(), bytes.size());
@@ -321,7 +345,8 @@ struct FakeProbe {
             const std::uint64_t slot = layout.slot_offset(static_cast<std::uint32_t>(i));
             ok = ok && put_value(slot + offsetof(proto::TraceSlot, state), traces[i].state) &&
                  put_value(slot + offsetof(proto::TraceSlot, emitted), traces[i].emitted) &&
-                 put(slot + offsetof(proto::TraceSlot, lost), traces[i].lost, sizeof traces[i].lost) &&
+                 put(slot + offsetof(proto::TraceSlot, lost), traces[i].lost,
+                     sizeof traces[i].lost) &&
                  put_value(slot + offsetof(proto::TraceSlot, fields), traces[i].fields);
         }
         std::uint32_t index = 0;
@@ -332,7 +357,8 @@ struct FakeProbe {
                 const std::uint64_t live = at + offsetof(proto::BlockHeader, live);
                 const bool is_last = &block == &ring.blocks().back();
                 ok = ok && put_value(at, block.start) &&
-                     put_value(live + offsetof(proto::BlockLive, state), proto::BlockState::kOwned) &&
+                     put_value(live + offsetof(proto::BlockLive, state),
+                               proto::BlockState::kOwned) &&
                      put_value(live + offsetof(proto::BlockLive, written),
                                static_cast<std::uint32_t>(block.records.size())) &&
                      put_value(live + offsetof(proto::BlockLive, emitted),
@@ -341,7 +367,8 @@ struct FakeProbe {
             }
         }
         if (sealed) {
-            ok = ok && ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+            ok = ok &&
+                 ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
         }
         return ok ? std::move(file) : store::Descriptor();
     }

@@ -1,4 +1,5 @@
-// Exactly once: whatever was acknowledged is there, whatever was not is sent again, and nothing is there twice.
+// Exactly once: whatever was acknowledged is there, whatever was not is sent again, and nothing is
+// there twice.
 #include <gtest/gtest.h>
 
 #include "collectord/ingest.hpp"
@@ -11,7 +12,8 @@ namespace {
 constexpr SessionId kFirst{1};
 constexpr SessionId kSecond{2};
 
-/// Two threads, two traces that alternate in one of them, several small blocks, calls that span blocks.
+/// Two threads, two traces that alternate in one of them, several small blocks, calls that span
+/// blocks.
 [[nodiscard]] FakeProbe busy_probe() {
     FakeProbe probe;
     probe.traces = {image_of(1, "GET /"), image_of(2, "GET /cart/")};
@@ -54,17 +56,20 @@ struct Rows {
 
 [[nodiscard]] Rows rows_of(SQLite::Database& database) {
     const auto all = [&database](const std::string& columns, const std::string& from) {
-        return text_in(database, "SELECT ifnull(group_concat(line, x'0A'), '') FROM (SELECT " + columns +
-                                     " AS line FROM " + from + ")");
+        return text_in(database, "SELECT ifnull(group_concat(line, x'0A'), '') FROM (SELECT " +
+                                     columns + " AS line FROM " + from + ")");
     };
-    return {events_of(database, 1),
-            events_of(database, 2),
-            all("format('%d %d %d %s %s', emitted, stored, unknown_records, state, accounting)", "process"),
-            all("format('%d %s %d %d %d', number, status, stored, activations, unwinds)", "trace ORDER BY number"),
-            all("format('%d %d %d %d', ring, sequence, \"offset\", emitted)", "ring ORDER BY ring"),
-            all("format('%d %s', ring, name)", "thread ORDER BY ring"),
-            all("format('%s %d', qualname, sum(activations))",
-                "code LEFT JOIN trace_code ON code_id = code.id GROUP BY code.id ORDER BY code.id")};
+    return {
+        events_of(database, 1),
+        events_of(database, 2),
+        all("format('%d %d %d %s %s', emitted, stored, unknown_records, state, accounting)",
+            "process"),
+        all("format('%d %s %d %d %d', number, status, stored, activations, unwinds)",
+            "trace ORDER BY number"),
+        all("format('%d %d %d %d', ring, sequence, \"offset\", emitted)", "ring ORDER BY ring"),
+        all("format('%d %s', ring, name)", "thread ORDER BY ring"),
+        all("format('%s %d', qualname, sum(activations))",
+            "code LEFT JOIN trace_code ON code_id = code.id GROUP BY code.id ORDER BY code.id")};
 }
 
 void send(Ingest& ingest, SessionId session, const FakeProbe& probe, const Frames& bytes) {
@@ -82,13 +87,14 @@ TEST(Resume, StoresWhatWasRecorded) {
     }
     static_cast<void>(ingest.commit());
     const Rows rows = rows_of(database);
-    EXPECT_EQ(rows.first.size() + rows.second.size(), probe.rings[0].emitted() + probe.rings[1].emitted() - 3);
+    EXPECT_EQ(rows.first.size() + rows.second.size(),
+              probe.rings[0].emitted() + probe.rings[1].emitted() - 3);
     EXPECT_EQ(number_in(database, "SELECT emitted FROM process"),
               number_in(database, "SELECT stored + (SELECT sum(events) FROM loss) FROM process"));
 }
 
-/// The collector is killed after each record: once with everything up to there committed, once with the last commit
-/// some records back. A new one resumes from the store.
+/// The collector is killed after each record: once with everything up to there committed, once with
+/// the last commit some records back. A new one resumes from the store.
 TEST(Resume, AfterAKillAtEveryRecordBoundaryNothingIsLostOrDoubled) {
     const FakeProbe probe = busy_probe();
     SQLite::Database whole = memory_store();
@@ -126,13 +132,14 @@ TEST(Resume, AfterAKillAtEveryRecordBoundaryNothingIsLostOrDoubled) {
                 send(next, kSecond, probe, message);
             }
             static_cast<void>(next.commit());
-            ASSERT_EQ(rows_of(database), expected) << "killed after message " << cut << ", committed " << behind
-                                                   << " messages before";
+            ASSERT_EQ(rows_of(database), expected)
+                << "killed after message " << cut << ", committed " << behind << " messages before";
         }
     }
 }
 
-/// The same collector, but a new connection: what is in the model and not yet committed is not taken twice.
+/// The same collector, but a new connection: what is in the model and not yet committed is not
+/// taken twice.
 TEST(Resume, AReconnectInTheMiddleOfATransactionDoublesNothing) {
     const FakeProbe probe = busy_probe();
     SQLite::Database whole = memory_store();
@@ -156,6 +163,71 @@ TEST(Resume, AReconnectInTheMiddleOfATransactionDoublesNothing) {
         static_cast<void>(ingest.commit());
         ASSERT_EQ(rows_of(database), rows_of(whole)) << "cut after message " << cut;
     }
+}
+
+/// A probe cuts a collector off that acknowledges what was not sent over this connection.
+TEST(Resume, AcknowledgesOnlyWhatCameOverThisConnection) {
+    const FakeProbe probe = busy_probe();
+    SQLite::Database database = memory_store();
+    Ingest ingest(database);
+    for (const Frames& message : probe.messages(ingest.hello(kFirst, probe.hello(), 4711))) {
+        send(ingest, kFirst, probe, message);
+    }
+    ingest.disconnected(kFirst, probe.id);
+    const auto welcome = ingest.hello(kSecond, probe.hello(), 4711);
+    EXPECT_TRUE(welcome.rings.empty()) << "nothing is committed yet";
+    EXPECT_TRUE(ingest.commit().empty()) << "committed, but not sent over this connection";
+
+    std::uint64_t codes = 0;
+    std::map<proto::RingNumber, proto::Position> acknowledged;
+    const auto messages = probe.messages(welcome, true);
+    std::map<std::uint32_t, proto::Position> sent;
+    for (const Frames& message : messages) {
+        const auto head = proto::load<proto::FrameHead>(message, 0);
+        if (head.type == static_cast<std::uint16_t>(proto::MessageType::kBlock)) {
+            const auto block = proto::load<proto::BlockMessage>(message, sizeof head);
+            sent[block.start.ring] = {block.start.sequence, block.offset + block.bytes};
+        }
+        send(ingest, kSecond, probe, message);
+        for (const CommittedAck& committed : ingest.commit()) {
+            codes = committed.ack.codes_offset;
+            for (const proto::RingPosition& ring : committed.ack.rings) {
+                ASSERT_LE(ring.position, sent[proto::to_integer(ring.ring)]);
+                ASSERT_GT(ring.position, acknowledged[ring.ring]) << "never back, never twice";
+                acknowledged[ring.ring] = ring.position;
+            }
+        }
+    }
+    EXPECT_EQ(codes, probe.code_bytes().size());
+    for (const FakeRing& ring : probe.rings) {
+        const FakeBlock& last = ring.blocks().back();
+        EXPECT_EQ(acknowledged[proto::RingNumber{ring.number()}],
+                  (proto::Position{last.start.sequence,
+                                   static_cast<std::uint32_t>(last.records.size())}));
+    }
+}
+
+/// Its blocks are acknowledged and gone; what it dropped since is still told.
+TEST(Resume, ACountWithoutRecordsNeedsNoBlock) {
+    FakeProbe probe = busy_probe();
+    SQLite::Database database = memory_store();
+    Ingest ingest(database);
+    for (const Frames& message : probe.messages(ingest.hello(kFirst, probe.hello(), 4711))) {
+        send(ingest, kFirst, probe, message);
+    }
+    static_cast<void>(ingest.commit());
+    const std::int64_t before = number_in(database, "SELECT emitted FROM process");
+    static_cast<void>(ingest.hello(kSecond, probe.hello(), 4711));
+    const FakeRing& ring = probe.rings[0];
+    const FakeBlock& last = ring.blocks().back();
+    Frames count;
+    proto::append_frame(
+        count, proto::MessageType::kBlock,
+        proto::BlockMessage{last.start, static_cast<std::uint32_t>(last.records.size()), 0,
+                            ring.emitted() + 7});
+    send(ingest, kSecond, probe, count);
+    static_cast<void>(ingest.commit());
+    EXPECT_EQ(number_in(database, "SELECT emitted FROM process"), before + 7);
 }
 
 TEST(Resume, AcknowledgesOnlyWhatIsCommitted) {
@@ -190,7 +262,8 @@ TEST(Resume, AnythingElseThanTheNextBytesOfARingIsRefused) {
     FakeProbe::add_block(messages, probe.rings[0].blocks()[2], false);
     send(ingest, kFirst, probe, messages[0]);
     EXPECT_TRUE(ingest.received(kFirst, probe.id, messages[1])) << "a gap";
-    EXPECT_FALSE(ingest.received(kFirst, probe.id, messages[0])) << "that connection is done with: passed over";
+    EXPECT_FALSE(ingest.received(kFirst, probe.id, messages[0]))
+        << "that connection is done with: passed over";
     static_cast<void>(ingest.hello(kSecond, probe.hello(), 4711));
     messages.clear();
     FakeProbe::add_block(messages, second_block, true);

@@ -1,13 +1,13 @@
 // What a store holds, in the words of a test: events decoded from chunks, rows by name.
 #pragma once
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
-
-#include <SQLiteCpp/SQLiteCpp.h>
 
 #include "proto/decoder.hpp"
 #include "proto/slice.hpp"
@@ -35,11 +35,13 @@ using StoredEvent = std::tuple<int, std::uint32_t, std::uint64_t, std::uint32_t,
 }
 
 /// All events of a trace; also checks that every chunk is what its columns say.
-[[nodiscard]] inline std::vector<StoredEvent> events_of(SQLite::Database& database, std::uint64_t number) {
+[[nodiscard]] inline std::vector<StoredEvent> events_of(SQLite::Database& database,
+                                                        std::uint64_t number) {
     std::vector<std::vector<std::uint8_t>> plain;
-    SQLite::Statement query(database,
-                            "SELECT codec, raw_bytes, data FROM chunk JOIN trace ON trace.key = chunk.trace_key "
-                            "WHERE trace.number = ? ORDER BY chunk.id");
+    SQLite::Statement query(
+        database,
+        "SELECT codec, raw_bytes, data FROM chunk JOIN trace ON trace.key = chunk.trace_key "
+        "WHERE trace.number = ? ORDER BY chunk.id");
     query.bind(1, static_cast<std::int64_t>(number));
     while (query.executeStep()) {
         const SQLite::Column data = query.getColumn(2);
@@ -67,8 +69,8 @@ using StoredEvent = std::tuple<int, std::uint32_t, std::uint64_t, std::uint32_t,
             }
             if (status == proto::DecodeStatus::kEvent) {
                 const proto::Event& event = decoder.event();
-                events.emplace_back(static_cast<int>(event.kind), proto::to_integer(event.id.ring), event.id.ordinal,
-                                    proto::to_integer(event.code), event.ticks);
+                events.emplace_back(static_cast<int>(event.kind), proto::to_integer(event.id.ring),
+                                    event.id.ordinal, proto::to_integer(event.code), event.ticks);
             }
         }
     }
