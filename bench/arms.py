@@ -1,5 +1,5 @@
-"""Measuring arms against each other: interleaved in one run, the minimum of several repetitions, as a table and
-as JSON.
+"""Measuring arms against each other: interleaved in one run, the minimum of several repetitions, as a table
+and as JSON.
 
 Every bench/*.py is a program of its own, run with the Python that kolo-probe is installed in:
 
@@ -40,7 +40,8 @@ def parsed(description: str) -> argparse.Namespace:
 
 
 def interleaved(arms: Mapping[str, Callable[[], Measures]], repetitions: int) -> dict[str, list[Measures]]:
-    """Runs the arms in turn, `repetitions` times round, so that what disturbs the machine disturbs them all."""
+    """Runs the arms in turn, `repetitions` times round, so that what disturbs the machine disturbs them
+    all."""
     results: dict[str, list[Measures]] = {name: [] for name in arms}
     for repetition in range(repetitions):
         for name, measure in arms.items():

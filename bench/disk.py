@@ -86,9 +86,7 @@ def main() -> None:
     results = {
         "value-less (budget 5)": [script_bytes(LARGE, "values = false\n", *run) for _ in range(2)],
         "3 small values, one large trace (16)": [script_bytes(LARGE, "", *run) for _ in range(2)],
-        "3 small values, traces of 300 (20)": [
-            script_bytes(SMALL, 'when_full = "wait"\n') for _ in range(2)
-        ],
+        "3 small values, traces of 300 (20)": [script_bytes(SMALL, 'when_full = "wait"\n') for _ in range(2)],
         "the shop's pages": [django_bytes()],
     }
     middle = medians(results)

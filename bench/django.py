@@ -1,9 +1,9 @@
-"""The example shop under gunicorn -w 2, with and without the probe: requests/s, p99, and CPU per request in the
-workers and in the collector.
+"""The example shop under gunicorn -w 2, with and without the probe: requests/s, p99, and CPU per request in
+the workers and in the collector.
 
-Budgets (default settings): 0.95 of the requests/s (0.9 before Python 3.12), 1.1 of the p99, 0.3 ms of CPU more
-per request in the worker, 0.2 ms in the collector. A profile hook cannot meet the first three: it is entered
-for every call of every library.
+Budgets (default settings): 0.95 of the requests/s (0.9 before Python 3.12), 1.1 of the p99, 0.3 ms of CPU
+more per request in the worker, 0.2 ms in the collector. A profile hook cannot meet the first three: it is
+entered for every call of every library.
 
 Both servers run all the time and are asked in turn; the visitors run on the same cores, for both alike.
 """
@@ -70,7 +70,9 @@ def started(where: Project, **environment: str) -> Server:
 def fill(where: Project) -> None:
     off = where.environment(KOLO_DISABLE="1")
     for words in (("migrate", "--verbosity", "0"), ("seed",)):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=SHOP, env=off, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "manage.py", *words], cwd=SHOP, env=off, check=True, capture_output=True
+        )
 
 
 def main() -> None:

@@ -51,9 +51,7 @@ def main() -> None:
         inside = interleaved({"inside": lambda: python(where, INSIDE)}, options.repetitions * 3)
     best, middle = least(results), medians(results)
     plain = best["python empty.py"]["ms"]
-    table = {
-        name: [best[name]["ms"], middle[name]["ms"], best[name]["ms"] - plain] for name in results
-    }
+    table = {name: [best[name]["ms"], middle[name]["ms"], best[name]["ms"] - plain] for name in results}
     report("ms for a whole process, start to end", ["least", "median", "added"], table)
     least_inside, middle_inside = least(inside)["inside"], medians(inside)["inside"]
     steps = {name: [least_inside[name], middle_inside[name]] for name in least_inside}

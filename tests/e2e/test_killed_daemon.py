@@ -1,4 +1,4 @@
-"""A killed collector loses nothing it had acknowledged, and is not noticed by the application (contract 5)."""
+"""A killed collector loses nothing it had acknowledged, and the application does not notice (contract 5)."""
 
 from __future__ import annotations
 

@@ -124,9 +124,9 @@ def test_however_it_ends(project, end):
 
 
 def test_in_a_pipe_and_interrupted(project):
-    """Contract: `kolo-probe run script.py | cat` ends when the script does, and Ctrl-C reaches the script and not
-    the daemon: the daemon that the script's probe started holds none of the script's streams, is in a session of
-    its own, and goes on storing what others record."""
+    """Contract: `kolo-probe run script.py | cat` ends when the script does, and Ctrl-C reaches the script
+    and not the daemon: the daemon that the script's probe started holds none of the script's streams, is in
+    a session of its own, and goes on storing what others record."""
     ready, release = project.folder / "ready", project.folder / "release"
     os.mkfifo(release)
     interrupted = write(
@@ -184,7 +184,8 @@ def test_in_a_pipe_and_interrupted(project):
 
 
 def test_it_exits_as_python_does_when_interrupted(project):
-    """Contract: a script that Ctrl-C ends dies of SIGINT, as under Python itself, so that a shell's loop stops."""
+    """Contract: a script that Ctrl-C ends dies of SIGINT, as under Python itself, so that a shell's loop
+    stops."""
     script = write(project, "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     assert project.run("kolo-probe", "run", script).returncode == -signal.SIGINT
 
@@ -224,8 +225,8 @@ def fib_calls(n):
 
 @pytest.mark.parametrize("arena_mb", [2, ARENA_MB])
 def test_fib_loses_nothing(project, is_long, arena_mb):
-    """Contract: a program that does nothing but call, faster than the collector may take it, loses no event: it
-    waits when its arena is full. Its memory is the arena's and 8 MB, however much it records."""
+    """Contract: a program that does nothing but call, faster than the collector may take it, loses no
+    event: it waits when its arena is full. Its memory is the arena's and 8 MB, however much it records."""
     n = 30 if is_long else 24
     project.configure(f"arena_mb = {arena_mb}\n")
     script = write(project, FIB.format(n=n))
@@ -270,8 +271,9 @@ def test_a_program_with_threads(project):
 
 
 def test_generators_and_coroutines(project):
-    """Contract: a generator or coroutine is one activation, whatever number of times it is suspended, also when it
-    goes on in another thread; one that is closed is `abandoned` or left by GeneratorExit, never `open`."""
+    """Contract: a generator or coroutine is one activation, whatever number of times it is suspended, also
+    when it goes on in another thread; one that is closed is `abandoned` or left by GeneratorExit, never
+    `open`."""
     script = write(
         project,
         f"""
@@ -326,8 +328,8 @@ def test_generators_and_coroutines(project):
 
 
 def test_deep_recursion(project):
-    """Contract: a stack of 15 000 recorded frames is recorded as it is, and so is the exception that crosses all of
-    them. (In a thread with a large stack, as calls use it before Python 3.11.)"""
+    """Contract: a stack of 15 000 recorded frames is recorded as it is, and so is the exception that
+    crosses all of them. (In a thread with a large stack, as calls use it before Python 3.11.)"""
     script = write(
         project,
         """

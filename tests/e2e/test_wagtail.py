@@ -1,4 +1,4 @@
-"""An application that is not ours: a site made by Wagtail's project template (long form only: KOLO_LONG=1)."""
+"""An application that is not ours: a site made by Wagtail's project template (long form: KOLO_LONG=1)."""
 
 from __future__ import annotations
 

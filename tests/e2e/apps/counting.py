@@ -5,8 +5,8 @@ written by C code alone, so it adds no call of its own.
 
 * ``/count/<marker>/``: calls `step(marker, n)` for n = 0, 1, 2 … without end, and writes n + 1 when the n-th
   has returned.
-* ``/hold/<marker>/?depth=3``: calls `hold` so many times inside each other; the innermost adds 1 to the second
-  number of the file and never returns.
+* ``/hold/<marker>/?depth=3``: calls `hold` so many times inside each other; the innermost adds 1 to the
+  second number of the file and never returns.
 * ``/ping/<marker>/``: answers at once.
 """
 

@@ -27,7 +27,7 @@ APPS = Path(__file__).resolve().parents[1] / "apps"
 
 
 class Project:
-    """A folder that KOLO_PATH names. `close()` ends whatever runs for it, daemons that a probe started too."""
+    """A folder that KOLO_PATH names. `close()` ends what runs for it, daemons that a probe started too."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
