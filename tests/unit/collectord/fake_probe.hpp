@@ -35,7 +35,7 @@ struct FakeBlock {
     std::vector<std::uint64_t> emitted_at;  // events of the ring behind each record
 };
 
-/// One thread's ring. Ticks are nanoseconds and move on by 100 with each record.
+/// One thread's ring. Ticks are nanoseconds and move on by 50 to 1 073 with each record.
 class FakeRing {
   public:
     FakeRing(std::uint32_t number, std::uint64_t trace,
@@ -118,8 +118,10 @@ class FakeRing {
     };
 
     std::uint32_t step() {
-        ticks_ += 100;
-        return 100;
+        jitter_ = jitter_ * 1664525U + 1013904223U;
+        const std::uint32_t delta = 50 + (jitter_ >> 22U);
+        ticks_ += delta;
+        return delta;
     }
     void open_block() {
         FakeBlock block;
@@ -177,6 +179,7 @@ class FakeRing {
     std::uint32_t capacity_;
     std::uint64_t trace_;
     proto::ActivationId current_;
+    std::uint32_t jitter_ = 1;
     std::uint64_t ticks_ = 1'000'000;
     std::uint64_t next_ordinal_ = 0;
     std::uint64_t emitted_ = 0;
