@@ -45,7 +45,7 @@ enum class EntryKind : std::uint8_t {
 };
 
 struct StackEntry {
-    const void* frame = nullptr;    // frame_key(); null for a boundary
+    const void* frame = nullptr;    // FrameRef::address; null for a boundary
     const void* context = nullptr;  // identity of the Context it started in; never dereferenced
     Activation activation;          // of a boundary only `trace`
     EntryKind kind = EntryKind::kUntraced;

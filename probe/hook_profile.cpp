@@ -38,7 +38,8 @@ int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argume
     if (process == nullptr) {
         return 0;
     }
-    PyCodeObject* code = frame_code(frame);
+    const FrameRef running = frame_of(frame);
+    PyCodeObject* code = frame_code(running);
     CodeInfo* info =
         find_code(code, process->configuration.filters, process->configuration.redaction);
     if (info == nullptr) {
@@ -48,12 +49,12 @@ int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argume
     if (recorder == nullptr) {
         return 0;
     }
-    FrameEvent event{frame, frame_key(frame), code, info, argument};
+    FrameEvent event{running, code, info, argument};
     if (what == PyTrace_CALL) {
         record_call(*recorder, event, argument);
         return 0;
     }
-    const Exit exit = frame_exit(frame, info->exits, argument == nullptr);
+    const Exit exit = frame_exit(running, info->exits, argument == nullptr);
     if (exit == Exit::kUnwind) {
         event.value = nullptr;  // 3.12 hands over None; the exception itself is out of reach
     }

@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "probe/codes.hpp"
 #include "probe/encoder.hpp"
-#include "probe/hook_profile.hpp"
+#include "probe/hook.hpp"
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
 #include "probe/settings.hpp"
@@ -114,7 +115,7 @@ void adopt(TraceToken token) {
         if (Recorder* recorder = ensure_recorder(*process)) {
             recorder->adopt(trace_of(token));
         }
-        set_profile_hook_here();
+        set_hook_on_new_thread();
     }
 }
 
@@ -141,7 +142,7 @@ template <typename Wait>
     result["traces_refused"] = 0;
     result["arena_bytes"] = 0;
     result["arena_used"] = 0;
-    result["hook"] = "profile";
+    result["hook"] = hook_name();
     result["error"] = py::none();
     if (process == nullptr) {
         return result;
@@ -194,9 +195,17 @@ template <typename Wait>
 }
 
 void register_profiler() {
-    if (ensure_process() != nullptr) {
-        set_profile_hook_everywhere();
+    if (const Process* process = ensure_process()) {
+        set_hook(process->configuration.settings.hook);
     }
+}
+
+void register_noop_profiler() {
+    const Configuration* configuration = current_configuration();
+    if (!claim_code_slot()) {
+        return;
+    }
+    set_noop_hook(configuration != nullptr ? configuration->settings.hook : "auto");
 }
 
 }  // namespace
@@ -234,7 +243,7 @@ PYBIND11_MODULE(_probe, module) {
     module.def("encode_value", &encode_value, py::arg("value"), py::arg("name") = "",
                py::arg("limits") = py::dict());
     module.def("register_profiler", &register_profiler);
-    module.def("register_noop_profiler", &set_noop_profile_hook);
+    module.def("register_noop_profiler", &register_noop_profiler);
 }
 
 }  // namespace kolo::probe

@@ -7,7 +7,7 @@
 
 #include "probe/codes.hpp"
 #include "probe/fork.hpp"
-#include "probe/hook_profile.hpp"
+#include "probe/hook.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -112,7 +112,7 @@ bool stop_recording(double timeout_seconds) noexcept {
     if (process == nullptr) {
         return true;
     }
-    remove_profile_hook();
+    remove_hook();
     end_all_traces(*process);
     // release: as in ensure_process(). Threads that wait for room see it and go on.
     g_process.store(nullptr, std::memory_order_release);

@@ -23,8 +23,7 @@ namespace kolo::probe {
 
 /// A frame as a hook hands it over.
 struct FrameEvent {
-    PyFrameObject* frame;
-    const void* key;  // frame_key(frame)
+    FrameRef frame;
     PyCodeObject* code;
     CodeInfo* info;
     PyObject*

@@ -91,7 +91,7 @@ void Recorder::start(const FrameEvent& event) noexcept {
     close_stale(event);
     const Place place = this->place();
     StackEntry entry;
-    entry.frame = event.key;
+    entry.frame = event.frame.address;
     entry.context = current_context(PyThreadState_Get());
     entry.activation.trace = place.trace;
     entry.activation.parent = place.parent;
@@ -142,11 +142,11 @@ void Recorder::record_start(const FrameEvent& event, const Place& place,
 void Recorder::close_stale(const FrameEvent& event) noexcept {
     // A frame at a known address: what was there is gone, and no event told its end.
     if (event.info->can_suspend) {
-        if (const auto gone = process_.suspended.take(event.key)) {
+        if (const auto gone = process_.suspended.take(event.frame.address)) {
             close_activation(gone->activation);
         }
     }
-    if (!stack_.empty() && stack_.top().frame == event.key) {
+    if (!stack_.empty() && stack_.top().frame == event.frame.address) {
         const StackEntry gone = stack_.top();
         stack_.pop();
         running_ -= gone.kind == EntryKind::kRecorded ? 1 : 0;
@@ -163,13 +163,13 @@ bool Recorder::push(const StackEntry& entry) noexcept {
 }
 
 void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
-    const auto suspended = process_.suspended.take(event.key);
+    const auto suspended = process_.suspended.take(event.frame.address);
     if (!suspended) {
         return;  // started before tracing, or in a trace that was not found
     }
     enter();
     StackEntry entry;
-    entry.frame = event.key;
+    entry.frame = event.frame.address;
     entry.context = current_context(PyThreadState_Get());
     entry.activation = suspended->activation;
     entry.kind = suspended->kind;
@@ -193,7 +193,7 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
 
 void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
     follow_greenlet();
-    const std::size_t index = stack_.find(event.key);
+    const std::size_t index = stack_.find(event.frame.address);
     if (index == stack_.size()) {
         return;  // started before tracing
     }
@@ -213,7 +213,7 @@ void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
             count(entry.activation.trace);
             process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
             if (exit == Exit::kYield) {
-                suspend(event.key, entry,
+                suspend(event.frame.address, entry,
                         entry.kind == EntryKind::kSegmentDropped ? EntryKind::kRecorded
                                                                  : EntryKind::kStartDropped,
                         boundary);
@@ -234,7 +234,7 @@ void Recorder::leave_recorded(const FrameEvent& event, const StackEntry& entry, 
     --running_;
     writer_.leave(event, entry.activation, exit, running_);
     if (exit == Exit::kYield) {
-        suspend(event.key, entry, EntryKind::kRecorded, boundary);
+        suspend(event.frame.address, entry, EntryKind::kRecorded, boundary);
     } else {
         close_activation(entry.activation);
     }

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "probe/greenlet.hpp"
-#include "probe/hook_profile.hpp"
+#include "probe/hook.hpp"
 #include "probe/recorder.hpp"
 #include "probe/ticks.hpp"
 
@@ -172,7 +172,7 @@ TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept {
     process->local_traces[*slot].enclosing = within.trace;
     fill_slot(*process, trace, kind, name, within);
     resume_trace(token_of(trace));
-    set_profile_hook_everywhere();
+    set_hook(process->configuration.settings.hook);
     process->drain.wake();
     return token_of(trace);
 }

@@ -9,24 +9,33 @@ namespace kolo::probe {
 
 static_assert(offsetof(PyFrameObject, f_localsplus) > offsetof(PyFrameObject, f_blockstack));
 
-const void* frame_key(PyFrameObject* frame) noexcept { return frame; }
-PyCodeObject* frame_code(PyFrameObject* frame) noexcept { return frame->f_code; }
-PyObject* frame_globals(PyFrameObject* frame) noexcept { return frame->f_globals; }
+namespace {
 
-int frame_last_instruction(PyFrameObject* frame) noexcept {
+PyFrameObject* object(FrameRef frame) noexcept {
+    return static_cast<PyFrameObject*>(frame.address);
+}
+
+}  // namespace
+
+FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame}; }
+FrameRef running_frame(PyThreadState* /*thread*/) noexcept { return {}; }
+PyCodeObject* frame_code(FrameRef frame) noexcept { return object(frame)->f_code; }
+PyObject* frame_globals(FrameRef frame) noexcept { return object(frame)->f_globals; }
+
+int frame_last_instruction(FrameRef frame) noexcept {
 #if PY_VERSION_HEX < 0x030A0000
-    return frame->f_lasti;
+    return object(frame)->f_lasti;
 #else
-    return frame->f_lasti * 2;  // 3.10 counts code units
+    return object(frame)->f_lasti * 2;  // 3.10 counts code units
 #endif
 }
 
-Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) noexcept {
     return exits.at(frame_last_instruction(frame), argument_is_null);
 }
 
-FrameVariables::FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept
-    : fast_(frame->f_localsplus), slots_(slots) {}
+FrameVariables::FrameVariables(FrameRef frame, std::span<const VariableSlot> slots) noexcept
+    : fast_(object(frame)->f_localsplus), slots_(slots) {}
 
 }  // namespace kolo::probe
 

@@ -29,6 +29,10 @@ static_assert(offsetof(_PyInterpreterFrame, f_executable) == 0 &&
 #endif
 static_assert(offsetof(PyFrameObject, f_frame) == 24);
 
+_PyInterpreterFrame* inner(FrameRef frame) noexcept {
+    return static_cast<_PyInterpreterFrame*>(frame.address);
+}
+
 PyCodeObject* code_of(const _PyInterpreterFrame* frame) noexcept {
 #if PY_VERSION_HEX < 0x030D0000
     return frame->f_code;
@@ -58,32 +62,42 @@ bool is_suspended(_PyInterpreterFrame* frame) noexcept {
 
 }  // namespace
 
-const void* frame_key(PyFrameObject* frame) noexcept { return frame->f_frame; }
-PyCodeObject* frame_code(PyFrameObject* frame) noexcept { return code_of(frame->f_frame); }
-PyObject* frame_globals(PyFrameObject* frame) noexcept { return frame->f_frame->f_globals; }
+FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame->f_frame}; }
 
-int frame_last_instruction(PyFrameObject* frame) noexcept {
-    const _PyInterpreterFrame* const inner = frame->f_frame;
+FrameRef running_frame([[maybe_unused]] PyThreadState* thread) noexcept {
+#if PY_VERSION_HEX < 0x030C0000
+    return {};
+#elif PY_VERSION_HEX < 0x030D0000
+    return {thread->cframe->current_frame};
+#else
+    return {thread->current_frame};
+#endif
+}
+
+PyCodeObject* frame_code(FrameRef frame) noexcept { return code_of(inner(frame)); }
+PyObject* frame_globals(FrameRef frame) noexcept { return inner(frame)->f_globals; }
+
+int frame_last_instruction(FrameRef frame) noexcept {
     const auto* const start =
-        reinterpret_cast<const _Py_CODEUNIT*>(code_of(inner)->co_code_adaptive);
-    return static_cast<int>((instruction_of(inner) - start) *
+        reinterpret_cast<const _Py_CODEUNIT*>(frame_code(frame)->co_code_adaptive);
+    return static_cast<int>((instruction_of(inner(frame)) - start) *
                             static_cast<std::ptrdiff_t>(sizeof(_Py_CODEUNIT)));
 }
 
-Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) noexcept {
     const Exit exit = exits.at(frame_last_instruction(frame), argument_is_null);
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
     // An exception thrown in at this `yield` leaves the generator running; a value going out has
     // suspended it before the hook is called.
-    if (exit == Exit::kYield && !is_suspended(frame->f_frame)) {
+    if (exit == Exit::kYield && !is_suspended(inner(frame))) {
         return Exit::kUnwind;
     }
 #endif
     return exit;
 }
 
-FrameVariables::FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept
-    : fast_(frame->f_frame->localsplus), slots_(slots) {}
+FrameVariables::FrameVariables(FrameRef frame, std::span<const VariableSlot> slots) noexcept
+    : fast_(inner(frame)->localsplus), slots_(slots) {}
 
 }  // namespace kolo::probe
 

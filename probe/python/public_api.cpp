@@ -6,29 +6,37 @@
 
 namespace kolo::probe {
 
-// The frame object is made once and lives as long as its frame.
-const void* frame_key(PyFrameObject* frame) noexcept { return frame; }
+namespace {
 
-PyCodeObject* frame_code(PyFrameObject* frame) noexcept {
-    PyCodeObject* const code = PyFrame_GetCode(frame);
+PyFrameObject* object(FrameRef frame) noexcept {
+    return static_cast<PyFrameObject*>(frame.address);
+}
+
+}  // namespace
+
+// The frame object is made once and lives as long as its frame.
+FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame}; }
+FrameRef running_frame(PyThreadState* /*thread*/) noexcept { return {PyEval_GetFrame()}; }
+
+PyCodeObject* frame_code(FrameRef frame) noexcept {
+    PyCodeObject* const code = PyFrame_GetCode(object(frame));
     Py_DECREF(code);  // the frame holds it
     return code;
 }
 
-PyObject* frame_globals(PyFrameObject* frame) noexcept {
-    PyObject* const globals = PyFrame_GetGlobals(frame);
+PyObject* frame_globals(FrameRef frame) noexcept {
+    PyObject* const globals = PyFrame_GetGlobals(object(frame));
     Py_DECREF(globals);  // the frame's function holds it
     return globals;
 }
 
-int frame_last_instruction(PyFrameObject* frame) noexcept { return PyFrame_GetLasti(frame); }
+int frame_last_instruction(FrameRef frame) noexcept { return PyFrame_GetLasti(object(frame)); }
 
-Exit frame_exit(PyFrameObject* frame, const CodeExits& exits, bool argument_is_null) noexcept {
+Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) noexcept {
     return exits.at(frame_last_instruction(frame), argument_is_null);
 }
 
-FrameVariables::FrameVariables(PyFrameObject* /*frame*/,
-                               std::span<const VariableSlot> slots) noexcept
+FrameVariables::FrameVariables(FrameRef /*frame*/, std::span<const VariableSlot> slots) noexcept
     : fast_(nullptr), slots_(slots) {}
 
 bool visit_attributes(PyObject* /*object*/, AttributeVisitor /*visit*/, void* /*data*/) noexcept {

@@ -17,15 +17,15 @@ namespace {
 /// The function that `value` is or wraps, when it has `code`; null otherwise.
 [[nodiscard]] PyObject* function_of(PyObject* value, PyCodeObject* code) noexcept {
     if (Py_TYPE(value) == &PyClassMethod_Type || Py_TYPE(value) == &PyStaticMethod_Type) {
-        // Both begin with the wrapped callable (Objects/funcobject.c); there is no public access to it without
-        // attribute look-up.
+        // Both begin with the wrapped callable (Objects/funcobject.c); there is no public access to
+        // it without attribute look-up.
         struct Wrapper {
-            PyObject_HEAD
-            PyObject* callable;
+            PyObject_HEAD PyObject* callable;
         };
         value = reinterpret_cast<Wrapper*>(value)->callable;
     }
-    return value != nullptr && PyFunction_Check(value) && PyFunction_GET_CODE(value) == reinterpret_cast<PyObject*>(code)
+    return value != nullptr && PyFunction_Check(value) &&
+                   PyFunction_GET_CODE(value) == reinterpret_cast<PyObject*>(code)
                ? value
                : nullptr;
 }

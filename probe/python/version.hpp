@@ -26,13 +26,21 @@
 
 namespace kolo::probe {
 
-/// Identity of a frame while it lives; a generator's stays the same over its suspensions. From 3.11
-/// on the _PyInterpreterFrame; before (and where unknown) the frame object.
-[[nodiscard]] const void* frame_key(PyFrameObject* frame) noexcept;
-[[nodiscard]] PyCodeObject* frame_code(PyFrameObject* frame) noexcept;  // borrowed
-[[nodiscard]] PyObject* frame_globals(PyFrameObject* frame) noexcept;   // borrowed
+/// A running or suspended frame: from 3.11 on its _PyInterpreterFrame; before (and where unknown)
+/// the frame object. The address identifies it while it lives; a generator's stays the same over
+/// its suspensions.
+struct FrameRef {
+    void* address = nullptr;
+    friend bool operator==(const FrameRef&, const FrameRef&) = default;
+};
+[[nodiscard]] FrameRef frame_of(PyFrameObject* frame) noexcept;
+/// The frame that a thread runs right now, as a monitoring callback finds it (3.12 and later;
+/// before, no frame).
+[[nodiscard]] FrameRef running_frame(PyThreadState* thread) noexcept;
+[[nodiscard]] PyCodeObject* frame_code(FrameRef frame) noexcept;  // borrowed
+[[nodiscard]] PyObject* frame_globals(FrameRef frame) noexcept;   // borrowed
 /// Offset in bytes of the instruction last run, negative before the first. For CodeExits.
-[[nodiscard]] int frame_last_instruction(PyFrameObject* frame) noexcept;
+[[nodiscard]] int frame_last_instruction(FrameRef frame) noexcept;
 
 /// How a frame stands when the profile hook is entered for its end or suspension.
 enum class Exit : std::uint8_t { kReturn, kYield, kUnwind };
@@ -61,7 +69,7 @@ class CodeExits {
 };
 
 /// CodeExits::at for a frame whose hook is being entered with PyTrace_RETURN: prefer it.
-[[nodiscard]] Exit frame_exit(PyFrameObject* frame, const CodeExits& exits,
+[[nodiscard]] Exit frame_exit(FrameRef frame, const CodeExits& exits,
                               bool argument_is_null) noexcept;
 
 /// Where a variable's value stands among a frame's fast locals.
@@ -84,7 +92,7 @@ struct CodeVariables {
 /// The values of a frame's variables, in the order of CodeVariables. Valid while the hook runs.
 class FrameVariables {
   public:
-    FrameVariables(PyFrameObject* frame, std::span<const VariableSlot> slots) noexcept;
+    FrameVariables(FrameRef frame, std::span<const VariableSlot> slots) noexcept;
 
     /// Borrowed; nullptr when the variable is unbound. Cells are looked through.
     [[nodiscard]] PyObject* at(std::uint32_t variable) const noexcept {
