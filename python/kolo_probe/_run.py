@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_replaced: list[ModuleType | None] = []
+
+
 class Program:
     """What is to be run: a module's name or a path, and the arguments behind it."""
 
@@ -111,6 +114,8 @@ def execute(program: Program) -> None:
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
     namespace["__builtins__"] = sys.modules["builtins"]
+    # To the end of the process: CPython 3.9 goes on using the dictionary of the module that it began with.
+    _replaced.append(sys.modules.get("__main__"))
     sys.modules["__main__"] = main
     try:
         if program.is_module:

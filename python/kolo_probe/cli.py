@@ -116,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--name", help="what the trace is called; default: the program")
     run.add_argument(
-        "--hook", choices=["auto", "monitoring", "profile"], help="how calls are seen; default: the configuration's"
+        "--hook",
+        choices=["auto", "monitoring", "profile"],
+        help="how calls are seen; default: the configuration's",
     )
     run.add_argument(
         "--noop", action="store_true", help="a hook that does nothing, to measure what a hook costs"
