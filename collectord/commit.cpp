@@ -15,7 +15,9 @@ namespace {
     return plain > 0 && (trace.row.status != store::TraceStatus::kOpen || plain >= kGroupBytes);
 }
 
-void pack(const Process& process, Trace& trace, store::StoreWriter& writer, store::Packer& packer) {
+/// Whether all of it is packed now.
+[[nodiscard]] bool pack(const Process& process, Trace& trace, store::StoreWriter& writer,
+                        store::Packer& packer) {
     std::vector<std::vector<std::uint8_t>> stored;
     if (trace.plain_bytes > 0) {
         stored = writer.plain_chunks(trace.row.key);
@@ -31,27 +33,30 @@ void pack(const Process& process, Trace& trace, store::StoreWriter& writer, stor
         if (!trace.pending.empty()) {
             writer.add_plain_chunk(trace.row.key, trace.pending, trace.pending_events);
         }
-        return;
+        return false;
     }
     if (!stored.empty()) {
         writer.delete_plain_chunks(trace.row.key);
     }
     writer.add_packed(process.row.key, trace.row.key, *packed);
     trace.last_ticks = std::max(trace.last_ticks, packed->last_ticks);
-    trace.row.is_merged = trace.row.status != store::TraceStatus::kOpen;
+    return true;
 }
 
-void write_trace(const Process& process, Trace& trace, store::StoreWriter& writer,
+void write_trace(Process& process, Trace& trace, store::StoreWriter& writer,
                  store::Packer& packer) {
+    const bool is_over = trace.row.status != store::TraceStatus::kOpen;
+    bool is_packed = true;
     if (is_due_for_packing(trace)) {
-        pack(process, trace, writer, packer);
-        if (trace.row.status != store::TraceStatus::kOpen && !trace.row.end_ticks) {
+        is_packed = pack(process, trace, writer, packer);
+        if (is_over && !trace.row.end_ticks) {
             trace.row.duration_ns = duration_ns(process, trace.row.begin_ticks,
                                                 std::max(trace.last_ticks, trace.row.begin_ticks));
         }
     } else if (!trace.pending.empty()) {
         writer.add_plain_chunk(trace.row.key, trace.pending, trace.pending_events);
     }
+    trace.row.is_merged = is_over && is_packed;
     writer.put_trace(process.row.key, trace.row);
     writer.put_losses(process.row.key, &trace.row.key, trace.losses);
 }

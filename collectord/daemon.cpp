@@ -1,5 +1,6 @@
 #include "collectord/daemon.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -33,6 +34,7 @@ constexpr std::chrono::seconds kSpawnedFirstWait{10};
 constexpr std::chrono::seconds kSpawnedLinger{3};
 constexpr std::chrono::seconds kSpawnedPatience{
     30};  // with processes that lost their connection and live
+constexpr std::chrono::seconds kLookAtSocket{5};
 constexpr std::size_t kLogBytes = 1U << 20U;
 constexpr std::size_t kLogFiles = 2;
 
@@ -75,6 +77,7 @@ class Daemon {
           acceptor_(io_),
           signals_(io_, SIGINT, SIGTERM),
           leave_timer_(io_),
+          socket_timer_(io_),
           mailbox_([this] { asio::post(io_, [this] { hub_.room(); }); }),
           hub_(io_, mailbox_, options.allowed_users, [this] { idle_changed(); }),
           writer_(options.database, std::move(database), mailbox_, reports()) {
@@ -98,6 +101,7 @@ class Daemon {
         writer_.start();
         wait_for_signal();
         hub_.accept_on(acceptor_);
+        look_at_socket();
         if (options_.is_spawned) {
             leave_after(kSpawnedFirstWait);
         }
@@ -110,7 +114,7 @@ class Daemon {
             return kExitDatabase;
         }
         spdlog::info("ended");
-        return 0;
+        return code_;
     }
 
   private:
@@ -157,6 +161,25 @@ class Daemon {
                 begin_stop();
             }
             wait_for_signal();
+        });
+    }
+
+    /// A socket that was deleted can be reached by nobody, and its lock keeps the next collector
+    /// away.
+    void look_at_socket() {
+        socket_timer_.expires_after(kLookAtSocket);
+        socket_timer_.async_wait([this](const boost::system::error_code& stopped) {
+            if (stopped || is_stopping_) {
+                return;
+            }
+            if (store::identify_file(options_.socket) != socket_identity_) {
+                spdlog::error("{} was deleted or replaced: ending, so that another one can begin",
+                              options_.socket.string());
+                code_ = kExitSocket;
+                begin_stop();
+                return;
+            }
+            look_at_socket();
         });
     }
 
@@ -215,11 +238,13 @@ class Daemon {
     Protocol::acceptor acceptor_;
     asio::signal_set signals_;
     asio::steady_timer leave_timer_;
+    asio::steady_timer socket_timer_;
     Mailbox mailbox_;
     Hub hub_;
     Writer writer_;
     std::optional<store::FileIdentity> socket_identity_;
     std::string problem_;
+    int code_ = 0;
     bool is_stopping_ = false;
 };
 
@@ -228,8 +253,12 @@ class Daemon {
 int serve(const Options& options) {
     // spdlog's own default is standard output, where nobody looks for errors.
     spdlog::set_default_logger(spdlog::stderr_color_mt("standard error"));
-    const auto refuse = [](int code, const std::string& why) {
-        spdlog::error("{}", why);
+    const auto refuse = [&options](int code, const std::string& why) {
+        if (options.is_spawned) {
+            spdlog::error("{}", why);
+        } else {
+            fmt::print(stderr, "kolo-collectord: {}\n", why);
+        }
         return code;
     };
     for (const auto& place : {options.database, options.socket}) {

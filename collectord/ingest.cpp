@@ -107,7 +107,7 @@ proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::
     process.row.state = store::ProcessState::kConnected;
     process.row.ended_at.reset();
     process.session = session;
-    process.frames = {};
+    process.partial.clear();
     process.bye = false;
     process.bye_told = false;
     process.is_over = false;
@@ -118,7 +118,7 @@ proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::
     for (const proto::ClockPair& clock : hello.clocks) {
         if (std::find(process.clocks.begin(), process.clocks.end(), clock) ==
             process.clocks.end()) {
-            process.clocks.push_back(clock);
+            add_clock(process, clock);
         }
     }
     expect_whole_blocks(process);
@@ -155,19 +155,38 @@ std::optional<std::string> Ingest::received(SessionId session, const proto::Proc
     }
     Process& process = found->second;
     process.bytes_received += bytes.size();
-    std::copy(bytes.begin(), bytes.end(), process.frames.prepare(bytes.size()).begin());
-    process.frames.commit(bytes.size());
-    while (const auto frame = process.frames.next()) {
-        if (auto wrong = take(process, *frame)) {
-            process.session = SessionId::kNone;
+    mark_changed(model_, process);
+    proto::Bytes left = bytes;
+    if (!process.partial.empty()) {
+        process.partial.insert(process.partial.end(), bytes.begin(), bytes.end());
+        left = process.partial;
+    }
+    auto wrong = take_frames(process, left);
+    if (wrong) {
+        process.session = SessionId::kNone;
+        left = {};
+    }
+    process.partial = std::vector<std::uint8_t>(left.begin(), left.end());
+    return wrong;
+}
+
+std::optional<std::string> Ingest::take_frames(Process& process, proto::Bytes& left) {
+    while (left.size() >= sizeof(proto::FrameHead)) {
+        const auto head = proto::load<proto::FrameHead>(left, 0);
+        if (head.bytes > proto::kMaxFrameBytes) {
+            return "a frame longer than " + std::to_string(proto::kMaxFrameBytes) + " bytes";
+        }
+        const std::size_t whole = sizeof head + head.bytes;
+        if (left.size() < whole) {
+            break;
+        }
+        const proto::Frame frame{static_cast<proto::MessageType>(head.type),
+                                 left.subspan(sizeof head, head.bytes)};
+        if (auto wrong = take(process, frame)) {
             return wrong;
         }
+        left = left.subspan(whole);
     }
-    if (process.frames.broken()) {
-        process.session = SessionId::kNone;
-        return "a frame longer than " + std::to_string(proto::kMaxFrameBytes) + " bytes";
-    }
-    mark_changed(model_, process);
     return std::nullopt;
 }
 
@@ -266,7 +285,7 @@ std::optional<std::string> Ingest::take_block(Process& process, proto::Bytes bod
 std::optional<std::string> Ingest::take_small(Process& process, const proto::Frame& frame) {
     mark_changed(model_, process);
     if (frame.type == proto::MessageType::kClock && is_body<proto::ClockPair>(frame.body)) {
-        process.clocks.push_back(proto::load<proto::ClockPair>(frame.body, 0));
+        add_clock(process, proto::load<proto::ClockPair>(frame.body, 0));
     } else if (frame.type == proto::MessageType::kTraceClosed &&
                is_body<proto::TraceClosedMessage>(frame.body)) {
         close_trace(process, proto::load<proto::TraceClosedMessage>(frame.body, 0).number);

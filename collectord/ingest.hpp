@@ -71,6 +71,8 @@ class Ingest {
   private:
     [[nodiscard]] Process& recall_or_make(const proto::Hello& hello);
     [[nodiscard]] Process* recall(const proto::ProcessId& uuid);
+    /// Takes whole frames off the front of `left`.
+    [[nodiscard]] std::optional<std::string> take_frames(Process& process, proto::Bytes& left);
     [[nodiscard]] std::optional<std::string> take(Process& process, const proto::Frame& frame);
     [[nodiscard]] std::optional<std::string> take_codes(Process& process, proto::Bytes body);
     [[nodiscard]] std::optional<std::string> take_code_entries(Process& process,

@@ -56,6 +56,7 @@ struct Process {
     std::unordered_map<std::uint64_t, Trace>
         traces;  // by number: all open ones, and those that changed
     std::vector<proto::ClockPair> clocks;
+    std::optional<proto::TickScale> scale;  // of these clocks; made when it is needed
     std::size_t clocks_stored = 0;
     std::vector<proto::CodeDefinition> pending_codes;
     std::vector<proto::TraceNumber> pending_closed;  // to be acknowledged with the next commit
@@ -63,8 +64,8 @@ struct Process {
     std::uint64_t codes_here = 0;  // end of the codes that came over this connection
     std::uint64_t codes_told = 0;  // committed, as this connection was told
     SessionId session = SessionId::kNone;
-    proto::FrameBuffer frames;
-    std::uint64_t bytes_received = 0;  // over the socket, in this run of the daemon
+    std::vector<std::uint8_t> partial;  // of a frame whose rest has not come yet
+    std::uint64_t bytes_received = 0;   // over the socket, in this run of the daemon
     std::uint64_t bytes_committed = 0;
     bool bye = false;
     bool bye_told = false;
@@ -83,6 +84,11 @@ struct Model {
     std::int64_t last_trace_key = 0;
     bool changed = false;
 };
+
+inline void add_clock(Process& process, const proto::ClockPair& clock) {
+    process.clocks.push_back(clock);
+    process.scale.reset();
+}
 
 inline void mark_changed(Model& model, Process& process) {
     process.changed = true;

@@ -49,9 +49,12 @@ void apply_image(Model& model, Process& process, Trace& trace, const proto::Trac
     mark_changed(model, process, trace);
 }
 
-std::int64_t duration_ns(const Process& process, proto::Ticks begin, proto::Ticks end) {
-    const proto::TickScale scale(process.clocks);
-    return std::max<std::int64_t>(0, scale.monotonic_ns(end) - scale.monotonic_ns(begin));
+std::int64_t duration_ns(Process& process, proto::Ticks begin, proto::Ticks end) {
+    if (!process.scale) {
+        process.scale.emplace(process.clocks);
+    }
+    return std::max<std::int64_t>(
+        0, process.scale->monotonic_ns(end) - process.scale->monotonic_ns(begin));
 }
 
 void settle_trace(Model& model, Process& process, Trace& trace, store::TraceStatus status) {

@@ -23,7 +23,6 @@ void apply_image(Model& model, Process& process, Trace& trace, const proto::Trac
 void settle_trace(Model& model, Process& process, Trace& trace, store::TraceStatus status);
 
 /// Nanoseconds between two of the process's ticks; never negative.
-[[nodiscard]] std::int64_t duration_ns(const Process& process, proto::Ticks begin,
-                                       proto::Ticks end);
+[[nodiscard]] std::int64_t duration_ns(Process& process, proto::Ticks begin, proto::Ticks end);
 
 }  // namespace kolo::collectord

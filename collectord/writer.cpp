@@ -20,6 +20,7 @@ constexpr std::chrono::milliseconds kFirstBackOff{10};
 constexpr std::chrono::milliseconds kLongestBackOff{500};
 constexpr std::chrono::seconds kIdleCheckpoint{2};
 constexpr std::chrono::seconds kLookAtAwaited{2};
+constexpr std::chrono::seconds kLookAtPlace{5};
 /// The last commit before leaving is given up after this long: what it would hold is sent again to
 /// the next collector.
 constexpr std::chrono::seconds kLastCommit{5};
@@ -154,6 +155,10 @@ void Writer::loop() {
             try_commit();
         }
         checkpoint_when_due();
+        if (now - last_look_at_place_ >= kLookAtPlace) {
+            last_look_at_place_ = now;
+            check_place();  // also while there is nothing to commit: the next one may be waiting
+        }
         if (stop_ == StopLevel::kFinish && mailbox_.load().items == 0 &&
             (!ingest_.has_changes() || retry_at_)) {
             return;
@@ -231,9 +236,9 @@ Mailbox::Clock::time_point Writer::next_deadline() const {
     if (changed_since_) {
         return *changed_since_ + limits_.commit_every;
     }
-    auto deadline = Clock::now() + std::chrono::hours(1);
+    auto deadline = last_look_at_place_ + kLookAtPlace;
     if (wal_pages_ > 0) {
-        deadline = last_checkpoint_ + kIdleCheckpoint;
+        deadline = std::min(deadline, last_checkpoint_ + kIdleCheckpoint);
     }
     if (!awaited_.empty()) {
         deadline = std::min(deadline, next_look_at_awaited_);

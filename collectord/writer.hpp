@@ -102,6 +102,7 @@ class Writer {
     std::uint64_t commits_ = 0;
     std::size_t wal_pages_ = 0;
     Clock::time_point last_checkpoint_ = Clock::now();
+    Clock::time_point last_look_at_place_ = Clock::now();
     StopLevel stop_ = StopLevel::kNo;
 
     std::thread thread_;
