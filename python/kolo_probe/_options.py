@@ -60,6 +60,9 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
+HOOKS = ("auto", "monitoring", "profile")
+
+
 class Option:
     """One line of the table below. A plain class: `dataclasses` alone would cost 10 ms of process start."""
 
@@ -88,7 +91,7 @@ OPTIONS = (
     Option("wait_ms", _whole_number(0, 600_000), 10_000, "How long one wait may last, in milliseconds."),
     Option("arena_mb", _whole_number(2, 1024), 64, "Memory for events not stored yet, in megabytes."),
     # What is recorded.
-    Option("hook", _one_of("auto", "monitoring", "profile"), "auto", "How calls are seen; auto: the best for this Python."),
+    Option("hook", _one_of(*HOOKS), "auto", "How calls are seen; auto: the best for this Python."),
     Option("values", _flag, True, "Record arguments, locals and results."),
     Option("omit_return_locals", _flag, False, "Record no locals where a function returns."),
     Option("limits.max_depth", _whole_number(0, 32), 3, "Levels of containers and attributes in one value."),
