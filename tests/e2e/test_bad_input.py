@@ -176,7 +176,7 @@ def test_kolo_s_own_database_is_left_alone(project):
     script = project.folder / "script.py"
     script.write_text("def f():\n    pass\nf()\n")
     assert project.run("kolo-probe", "run", str(script)).returncode == 0
-    project.wait_for_no_collector()
+    project.stop_collectors()
     listed = project.run("kolo-trace", "list", "--json")
     assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 1)
     check_accounting(project.kolo / "probe.sqlite3", emitted=4)
@@ -318,7 +318,7 @@ def test_a_configuration_with_wrong_types(project):
         assert [key in line for line in lines].count(True) >= 1, (key, lines)
     assert len(lines) == 6
     assert all(line.startswith("kolo-probe: ") and "pyproject.toml" in line for line in lines)
-    project.wait_for_no_collector()
+    project.stop_collectors()
     check_accounting(project.database, emitted=4)
     (trace,) = project.traces()
     assert "x" * 21 not in str(project.show(trace["id"]))  # max_text is in force
@@ -334,5 +334,5 @@ def test_a_configuration_that_is_no_toml(project):
     assert (done.returncode, done.stdout) == (0, "done\n")
     (line,) = done.stderr.splitlines()
     assert "line 2" in line
-    project.wait_for_no_collector()
+    project.stop_collectors()
     check_accounting(project.database, emitted=2)

@@ -11,13 +11,7 @@ import itertools
 import random
 
 import pytest
-from harness.accounting import (
-    check_accounting,
-    check_answers,
-    check_whole,
-    events_of,
-    most_at_once,
-)
+from harness.accounting import check_accounting, check_answers, check_whole, events_of, most_at_once, name_of
 from harness.visits import get_all
 
 IN_FLIGHT = 8
@@ -82,7 +76,7 @@ def test_a_tree_has_the_shape_of_the_calls(project):
     def path(activation):
         names = []
         while activation is not None:
-            names.append(activation["qualname"])
+            names.append(name_of(activation))
             activation = by_id.get(activation["parent_id"])
         return "/".join(reversed(names))
 

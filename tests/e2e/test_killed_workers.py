@@ -6,7 +6,7 @@ import struct
 import threading
 from http.client import HTTPException
 
-from harness.accounting import check_accounting, rows
+from harness.accounting import check_accounting, name_of, rows
 from harness.processes import kill_and_wait, wait_until
 from harness.project import APPS
 from harness.visits import get
@@ -51,7 +51,7 @@ def trace_of(project, name):
 def check_counted(project, trace, counted):
     """The trace holds the view and its steps 0, 1, 2 … without a gap, to the last one that returned."""
     view, *steps = project.show(trace["id"])["activations"]
-    assert (view["qualname"], view["outcome"], view["duration_ns"]) == ("count", "open", None)
+    assert (name_of(view), view["outcome"], view["duration_ns"]) == ("count", "open", None)
     assert [one["arguments"]["number"] for one in steps] == list(range(len(steps)))
     # The kill may have come between a step's start and its end, or between its end and the count.
     assert len(steps) in (counted, counted + 1)
@@ -105,7 +105,7 @@ def test_open_activations_show_what_every_thread_was_running(project):
         trace = trace_of(project, f"GET /hold/{marker}/")
         assert trace["status"] == "crashed"
         activations = project.show(trace["id"])["activations"]
-        assert [one["qualname"] for one in activations] == ["hold_view"] + ["hold"] * depth
+        assert [name_of(one) for one in activations] == ["hold_view"] + ["hold"] * depth
         assert {one["outcome"] for one in activations} == {"open"}
         assert [one["arguments"]["depth"] for one in activations[1:]] == list(range(depth, 0, -1))
         assert {one["arguments"]["marker"] for one in activations} == {marker}

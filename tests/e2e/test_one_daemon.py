@@ -47,7 +47,7 @@ def test_scripts_that_race_start_one_daemon(project):
     running = [project.start([program("kolo-probe"), "run", str(script)]) for _ in range(WORKERS)]
     assert [one.wait(60) for one in running] == [0] * WORKERS
     assert [one.output() for one in running] == [""] * WORKERS
-    project.wait_for_no_collector()
+    project.stop_collectors()
     assert set(check_accounting(project.database, emitted=WORKERS * 202)) == {"ended"}
     assert {trace["status"] for trace in project.traces()} == {"complete"}
     assert len(project.traces()) == WORKERS
@@ -101,7 +101,7 @@ def test_a_very_deep_project_folder(tmp_path):
         assert project.run("kolo-probe", "run", str(script)).returncode == 0
         assert daemon.terminate() == 0
         assert project.run("kolo-probe", "run", str(script)).stderr == ""
-        project.wait_for_no_collector()
+        project.stop_collectors()
         assert check_accounting(project.database, emitted=8) == ["ended", "ended"]
     finally:
         project.close()

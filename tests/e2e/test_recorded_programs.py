@@ -15,7 +15,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from harness.accounting import check_accounting, check_tree, rows
+from harness.accounting import check_accounting, check_tree, name_of, rows
 from harness.processes import clean_environment, command_line, has_ended, program, wait_until
 from harness.project import SHOP
 
@@ -37,7 +37,7 @@ def only_trace(project):
 
 def check_stored(project, events):
     """One process that said good-bye and one complete trace of so many events, none lost."""
-    project.wait_for_no_collector()
+    project.stop_collectors()
     assert check_accounting(project.database, emitted=events) == ["ended"]
     trace = only_trace(project)
     assert (trace["status"], trace["stored"]) == ("complete", events)
@@ -64,7 +64,7 @@ def test_everything_is_stored_when_it_returns(project):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         found = rows(project.database, "SELECT status, stored, emitted FROM trace")
         assert [tuple(row) for row in found] == [("complete", 2002, 2002)] * number
-    project.wait_for_no_collector()
+    project.stop_collectors()
     check_accounting(project.database, emitted=3 * 2002)
 
 
@@ -109,7 +109,7 @@ def test_however_it_ends(project, end):
     done = project.run("kolo-probe", "run", script)
     assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
     assert done.returncode == code
-    project.wait_for_no_collector()
+    project.stop_collectors()
     trace = only_trace(project)
     if end in ("return", "exit", "exception"):
         assert check_accounting(project.database, emitted=1002) == ["ended"]
@@ -118,7 +118,7 @@ def test_however_it_ends(project, end):
     assert check_accounting(project.database) == ["crashed"]
     assert trace["status"] == "crashed"
     module, *calls = project.show(trace["id"])["activations"]
-    assert (module["qualname"], module["outcome"]) == ("<module>", "open")
+    assert (name_of(module), module["outcome"]) == ("<module>", "open")
     # Loading ctypes is the library's own business; its code is not recorded.
     assert [(one["arguments"]["n"], one["outcome"]) for one in calls] == [(n, "returned") for n in range(500)]
 
@@ -172,12 +172,12 @@ def test_in_a_pipe_and_interrupted(project):
     assert project.collectors() == [daemon]
     release.write_text("go on")
     assert bystander.wait() == 0
-    project.wait_for_no_collector()
+    project.stop_collectors()
     assert set(check_accounting(project.database)) == {"ended"}
     by_name = {trace["name"]: trace for trace in project.traces()}
     assert {trace["status"] for trace in by_name.values()} == {"complete"}
     raised = project.show(by_name[interrupted]["id"])["activations"]
-    assert [(one["qualname"], one["outcome"]) for one in raised] == [
+    assert [(name_of(one), one["outcome"]) for one in raised] == [
         ("<module>", "raised"),
         ("wait", "raised"),
     ]
@@ -264,7 +264,7 @@ def test_a_program_with_threads(project):
     check_tree(shown["activations"])
     by_thread = {}
     for activation in shown["activations"]:
-        by_thread.setdefault(activation["thread_id"], []).append(activation["qualname"])
+        by_thread.setdefault(activation["thread_id"], []).append(name_of(activation))
     assert len(by_thread) == 9
     assert sorted(names.count("in_thread") for names in by_thread.values()) == [0] + [1] * 8
     assert sorted(names.count("relay") for names in by_thread.values()) == [0] + [61] * 8
@@ -313,7 +313,7 @@ def test_generators_and_coroutines(project):
     done = project.run("kolo-probe", "run", script)
     assert (done.returncode, done.stderr) == (0, "")
     calls, suspensions = json.loads(done.stdout)
-    project.wait_for_no_collector()
+    project.stop_collectors()
     assert check_accounting(project.database) == ["ended"]
     trace = only_trace(project)
     assert trace["status"] == "complete"
@@ -321,10 +321,10 @@ def test_generators_and_coroutines(project):
     assert trace["stored"] - (2 * (calls - 1) + 2 * suspensions) in (2, 3, 4)
     activations = project.show(trace["id"])["activations"]
     assert len(activations) == calls
-    wandered, left = (one for one in activations if one["qualname"] == "numbers")
+    wandered, left = (one for one in activations if name_of(one) == "numbers")
     assert wandered["outcome"] == "returned"
     assert left["outcome"] in ("abandoned", "raised")
-    assert {one["outcome"] for one in activations if one["qualname"] != "numbers"} <= {"returned", "raised"}
+    assert {one["outcome"] for one in activations if name_of(one) != "numbers"} <= {"returned", "raised"}
 
 
 def test_deep_recursion(project):
@@ -386,7 +386,7 @@ def test_a_forking_program(project):
     )
     done = project.run("kolo-probe", "run", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    project.wait_for_no_collector()
+    project.stop_collectors()
     trace = only_trace(project)
     assert (trace["status"], trace["stored"]) == ("complete", 2 * 201)
     states = check_accounting(project.database, emitted=2 * 201)
@@ -421,7 +421,7 @@ def test_secrets_stay_in_the_process(project):
         """,
     )
     assert project.run("kolo-probe", "run", script, "--token", "s3cret-argv").returncode == 0
-    project.wait_for_no_collector()
+    project.stop_collectors()
     shown = project.run("kolo-trace", "show", "latest", "--db", str(project.database), "--json").stdout
     assert '"ada"' in shown
     assert set(re.findall(r"s3cret-\w+", shown)) == set()
@@ -440,7 +440,7 @@ def test_traces_stay_when_all_processes_are_gone(project):
     daemon that starts later adds to it."""
     script = write(project, "def f(n):\n    return n\nf(1)\n")
     assert project.run("kolo-probe", "run", "--name", "first", script).returncode == 0
-    project.wait_for_no_collector()
+    project.stop_collectors()
     assert project.run("kolo-probe", "run", "--name", "second", script).returncode == 0
     daemon = wait_until("a daemon runs", project.collectors)[0]
     project.wait_for_no_collector()
@@ -449,7 +449,7 @@ def test_traces_stay_when_all_processes_are_gone(project):
     assert [trace["name"] for trace in project.traces()] == ["second", "first"]
     assert {trace["status"] for trace in project.traces()} == {"complete"}
     for trace in project.traces():
-        assert [one["qualname"] for one in project.show(trace["id"])["activations"]] == ["<module>", "f"]
+        assert [name_of(one) for one in project.show(trace["id"])["activations"]] == ["<module>", "f"]
     listed = project.run("kolo-trace", "list")  # by KOLO_PATH
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "first" in listed.stdout

@@ -111,7 +111,7 @@ def test_requests_are_answered_as_without_the_probe(project, plain, trouble):
     assert "Traceback" not in server.running.output()
     server.stop()
     assert len(server.warnings()) == 1, server.warnings()
-    project.wait_for_no_collector()
+    project.stop_collectors()
     left = {path.name for path in project.folder.iterdir()} - set(before)
     assert {name for name in left if not name.endswith(".log")} <= {".kolo", ".gunicorn"}
 
@@ -278,7 +278,7 @@ def test_a_database_that_is_deleted_while_the_daemon_runs(project):
     wait_until("the worker is connected again", project.connected, 60)
     answers = get_all(server.address, [f"/echo/later-{n}/" for n in range(5)], 1)
     server.stop()
-    project.wait_for_no_collector()
+    project.stop_collectors()
     names = {trace["name"] for trace in project.traces()}
     assert names >= {answer.trace_name for answer in answers}
     for answer in answers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -105,6 +106,11 @@ class Project:
 
     def collectors(self) -> list[int]:
         return collectors_of(self.folder)
+
+    def stop_collectors(self) -> None:
+        """SIGTERM to the daemon that a probe started: it finishes as after its last process has gone."""
+        for pid in self.collectors():
+            kill_and_wait(pid, signal.SIGTERM, 30)
 
     def wait_for_no_collector(self, seconds: float = 30) -> None:
         """Until the daemon that a probe started has left: everything is in the database then."""
