@@ -59,8 +59,8 @@ def _run_program(options: Any, words: list[str]) -> int:
     if here.native is not None and options.noop:
         here.native.register_noop_profiler()
     elif here.native is not None:
-        # Connected first, and only then the trace: a program that does nothing but call finds its events being
-        # taken away from the start, and the time until then is not the trace's.
+        # Connected first, and only then the trace: a program that does nothing but call finds its events
+        # being taken away from the start, and the time until then is not the trace's.
         here.native.register_profiler()
         here.native.wait_connected(_CONNECT_TIMEOUT_S)
         begin(here, _KIND, options.name or program.name)
@@ -93,6 +93,8 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
+    from kolo_probe._options import HOOKS
+
     def parser_of(make: Any, *args: str, **kwargs: Any) -> Any:
         return make(
             *args,
@@ -117,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", help="what the trace is called; default: the program")
     run.add_argument(
         "--hook",
-        choices=["auto", "monitoring", "profile"],
+        choices=HOOKS,
         help="how calls are seen; default: the configuration's",
     )
     run.add_argument(
