@@ -336,14 +336,15 @@ void link(CallTree& tree) {
     }
     const auto order = in_order_of_start(activations);
     std::unordered_map<std::uint32_t, ActivationIndex> first_roots;
-    for (auto i = order.rbegin(); i != order.rend(); ++i) {
-        Activation& activation = activations[*i];
+    for (std::size_t place = order.size(); place-- > 0;) {
+        const ActivationIndex index = order[place];
+        Activation& activation = activations[index];
         ActivationIndex& first =
             activation.parent == kNoActivation
                 ? first_roots.try_emplace(activation.ring, kNoActivation).first->second
                 : activations[activation.parent].first_child;
         activation.next_sibling = first;
-        first = *i;
+        first = index;
     }
     tree.threads.clear();
     for (const auto& [ring, first] : first_roots) {

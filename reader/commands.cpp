@@ -35,8 +35,8 @@ struct Options {
 
 struct Place {
     Look look;
-    Output* out;
-    Output* errors;
+    Output* out = nullptr;
+    Output* errors = nullptr;
 };
 
 int complain(const Place& place, const std::string& message, int code) {

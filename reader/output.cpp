@@ -11,7 +11,7 @@ namespace kolo::reader {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kBufferBytes = 64UL * 1024;
 constexpr std::size_t kLeastColumns = 40;
 
 [[nodiscard]] std::string_view environment(const char* name) {

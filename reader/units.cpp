@@ -115,7 +115,7 @@ std::string format_age(std::int64_t age_ns) {
     if (seconds < 3600) {
         return fmt::format("{} min ago", seconds / 60);
     }
-    if (seconds < 48 * 3600) {
+    if (seconds < 48L * 3600) {
         return fmt::format("{} h ago", seconds / 3600);
     }
     return fmt::format("{} days ago", seconds / 86400);

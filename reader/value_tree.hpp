@@ -40,11 +40,9 @@ struct ValueNode {
     bool is_counted = false;
     bool boolean = false;
     std::uint32_t end = 0;  // index behind its last part
-    union {
-        std::int64_t integer = 0;
-        std::uint64_t magnitude;
-        double number;
-    };
+    std::int64_t integer = 0;
+    std::uint64_t magnitude = 0;
+    double number = 0.0;
     std::string_view text;
 };
 

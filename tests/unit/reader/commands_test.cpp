@@ -21,7 +21,7 @@
 namespace kolo::reader::testing {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -97,7 +97,7 @@ TEST_F(Commands, ListShowsTheLatestFirst) {
 TEST_F(Commands, ListAsJsonIsOneObjectALineWithTheSettledKeys) {
     const Result result = run_here({"list", "--json"});
     ASSERT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2);
-    const auto line = nlohmann::ordered_json::parse(result.out.substr(0, result.out.find('\n')));
+    const auto line = json::parse(result.out.substr(0, result.out.find('\n')));
     std::vector<std::string> keys;
     for (const auto& [key, value] : line.items()) {
         keys.push_back(key);
@@ -296,8 +296,10 @@ TEST_F(OtherFiles, AKolosDatabaseIsRefusedByNameAndPassedOverByDefault) {
 
     auto ours = make_store(folder_ / ".kolo/probe.sqlite3");
     add_trace(ours, small_trace("trc_01A", "2026-11-23T05:00:00.000001Z"));
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the test has one thread
     ::setenv("KOLO_PATH", folder_.path().c_str(), 1);
     const Result result = kolo_trace({"list"});
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the test has one thread
     ::unsetenv("KOLO_PATH");
     EXPECT_EQ(result.code, kDone);
     EXPECT_THAT(result.out, HasSubstr("trc_01A"));
@@ -321,7 +323,7 @@ TEST_F(OtherFiles, ADamagedStoreIsSaid) {
     }
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096);
-    file << std::string(8 * 4096, '\xAA');
+    file << std::string(8UL * 4096, '\xAA');
     file.close();
     const Result result = list(path);
     EXPECT_EQ(result.code, kDatabaseProblem);

@@ -26,7 +26,7 @@ struct Case {
     const char* text;
 };
 
-void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+std::ostream& operator<<(std::ostream& out, const Case& one) { return out << one.name; }
 
 [[nodiscard]] std::string text_of(const V& value, std::size_t columns = ColumnWriter::kUnlimited,
                                   ClassNames names = ClassNames::kShort) {
