@@ -39,13 +39,16 @@ const void* current_greenlet() noexcept {
     if (g_get_current == nullptr) {
         return nullptr;
     }
-    PyObject* current = g_get_current();
-    if (current == nullptr) {
-        PyErr_Clear();  // greenlet refuses while the interpreter goes down
-        return nullptr;
-    }
+    // An exception may be on its way through the frame: it must neither be lost nor meet greenlet's
+    // own.
+    PyObject* type = nullptr;
+    PyObject* value = nullptr;
+    PyObject* traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject* current = g_get_current();  // null while the interpreter goes down
+    PyErr_Restore(type, value, traceback);
     // The thread itself holds its current greenlet: only its identity is kept here.
-    Py_DECREF(current);
+    Py_XDECREF(current);
     return current;
 }
 

@@ -1,16 +1,17 @@
 // Which of the hooks is set: chosen once per program, by configuration and version.
 //
-// "monitoring" (3.12 and later) costs nothing for code that is not recorded; "profile" works
-// everywhere. Both hand the same events to the recorder. Under the GIL; kept over forks.
+// "monitoring" (3.12 and later) costs nothing for code that is not recorded, "frame_eval" (3.9
+// to 3.11) one look-up; "profile" works everywhere. All hand the same events to the recorder. Under
+// the GIL; kept over forks.
 #pragma once
 
 #include <string>
 
 namespace kolo::probe {
 
-/// Sets the hook `wanted` ("auto", "monitoring" or "profile") for every thread, if it is not set
-/// yet. Where monitoring cannot be had, the profile hook is set instead, and standard error says so
-/// once. Cheap when everything is set.
+/// Sets the hook `wanted` ("auto", "monitoring", "frame_eval" or "profile") for every thread, if it
+/// is not set yet. Where that one cannot be had, the profile hook is set instead, and standard
+/// error says so. Cheap when all is set.
 void set_hook(const std::string& wanted) noexcept;
 /// For a thread that has just been started: sets what is set per thread.
 void set_hook_on_new_thread() noexcept;
@@ -18,7 +19,7 @@ void set_hook_on_new_thread() noexcept;
 void set_noop_hook(const std::string& wanted) noexcept;
 void remove_hook() noexcept;
 
-/// "monitoring", "profile", or "none" when no hook is set.
+/// "monitoring", "frame_eval", "profile", or "none" when no hook is set.
 [[nodiscard]] const char* hook_name() noexcept;
 
 }  // namespace kolo::probe

@@ -276,7 +276,8 @@ void RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
     // a new block the end becomes long, and needs no delta.
     const std::uint32_t delta = is_short_end(activation, exit) ? ring_.delta_to(now) : 0;
     std::uint32_t payload = 0;
-    if (settings.values && !is_plain_none && (locals > 0 || event.value != nullptr)) {
+    if (settings.values && !is_plain_none &&
+        (locals > 0 || event.value != nullptr || event.exception_type != nullptr)) {
         const auto fixed = [&]() -> std::uint32_t {
             return is_short_end(activation, exit) ? sizeof(proto::ValuedRecord)
                                                   : sizeof(proto::LongRecord);
@@ -317,14 +318,26 @@ void RecordWriter::write_short(const Activation& activation, Exit exit, bool is_
 
 void RecordWriter::encode_outcome(Encoder& encoder, const FrameEvent& event,
                                   Exit exit) const noexcept {
-    if (event.value == nullptr) {
-        encoder.none();  // an exception that this hook cannot see
-    } else if (exit == Exit::kUnwind) {
-        encoder.exception(reinterpret_cast<PyObject*>(Py_TYPE(event.value)), event.value);
+    if (exit == Exit::kUnwind) {
+        encode_exception(encoder, event);
+    } else if (event.value == nullptr) {
+        encoder.none();
     } else if (event.info->result_is_secret) {
         encoder.redacted();
     } else {
         encoder.value(exit == Exit::kYield ? unwrapped(event.value) : event.value);
+    }
+}
+
+void RecordWriter::encode_exception(Encoder& encoder, const FrameEvent& event) const noexcept {
+    PyObject* type = event.exception_type;
+    if (type == nullptr && event.value != nullptr) {
+        type = reinterpret_cast<PyObject*>(Py_TYPE(event.value));
+    }
+    if (type == nullptr) {
+        encoder.none();  // this hook cannot see it
+    } else {
+        encoder.exception(type, event.value);
     }
 }
 

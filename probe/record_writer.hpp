@@ -26,8 +26,10 @@ struct FrameEvent {
     FrameRef frame;
     PyCodeObject* code;
     CodeInfo* info;
-    PyObject*
-        value;  // result, yielded value or exception; null when there is none or it cannot be seen
+    /// Result, yielded value or exception; null when there is none or it cannot be seen.
+    PyObject* value = nullptr;
+    /// Of an exception that is not normalised; otherwise the exception's own type tells.
+    PyObject* exception_type = nullptr;
 };
 
 class RecordWriter {
@@ -67,6 +69,7 @@ class RecordWriter {
     [[nodiscard]] std::uint32_t encode_payload(Fixed fixed, std::uint32_t running,
                                                Encode encode) noexcept;
     void encode_outcome(Encoder& encoder, const FrameEvent& event, Exit exit) const noexcept;
+    void encode_exception(Encoder& encoder, const FrameEvent& event) const noexcept;
     void encode_variables(Encoder& encoder, const FrameEvent& event,
                           std::uint32_t count) const noexcept;
 

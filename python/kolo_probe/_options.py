@@ -60,7 +60,7 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-HOOKS = ("auto", "monitoring", "profile")
+HOOKS = ("auto", "monitoring", "frame_eval", "profile")
 
 
 class Option:

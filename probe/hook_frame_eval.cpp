@@ -1,0 +1,153 @@
+#include "probe/hook_frame_eval.hpp"
+
+#include <Python.h>
+
+#include "probe/c_stack.hpp"
+#include "probe/codes.hpp"
+#include "probe/process.hpp"
+#include "probe/python/evaluation.hpp"
+#include "probe/recorder.hpp"
+
+namespace kolo::probe {
+
+#if KOLO_HAS_FRAME_EVALUATION
+
+namespace {
+
+/// The function that was there before ours; it is called by it.
+_PyFrameEvalFunction g_inner = nullptr;
+_PyFrameEvalFunction g_ours = nullptr;
+/// Frames on all threads below which evaluation is handed back.
+std::uint32_t g_handed_back = 0;
+std::uint64_t g_hand_backs = 0;
+
+void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept {
+    _PyInterpreterState_SetEvalFrameFunc(thread->interp, function);
+}
+
+[[nodiscard]] bool is_set(PyThreadState* thread, _PyFrameEvalFunction function) noexcept {
+    return _PyInterpreterState_GetEvalFrameFunc(thread->interp) == function;
+}
+
+/// Lets the frame run, its calls inlined again: ours is set again when the last such frame has
+/// ended, unless somebody set another function meanwhile.
+[[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame,
+                                     int throws) noexcept {
+    ++g_hand_backs;
+    if (g_handed_back++ == 0 && is_set(thread, g_ours)) {
+        set_function(thread, g_inner);
+    }
+    PyObject* result = g_inner(thread, frame, throws);
+    if (--g_handed_back == 0 && g_ours != nullptr && is_set(thread, g_inner)) {
+        set_function(thread, g_ours);
+    }
+    return result;
+}
+
+[[nodiscard]] PyObject* run(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+#if PY_VERSION_HEX >= 0x030B0000
+    if (is_c_stack_deep()) {
+        return run_deep(thread, frame, throws);
+    }
+#endif
+    return g_inner(thread, frame, throws);
+}
+
+// Before and behind the evaluation, each in a function of its own: what they need of the C stack is
+// given back before the program's own code runs.
+
+/// False: this evaluation is nothing that will end.
+[[gnu::noinline]] bool record_entry(Process& process, CodeInfo* info, FrameRef frame,
+                                    PyThreadState* thread, bool throws) noexcept {
+    const Entry entry = entry_of(frame, info->exits, info->can_suspend);
+    Recorder* recorder = entry != Entry::kNothing ? ensure_recorder(process) : nullptr;
+    if (recorder == nullptr) {
+        return false;
+    }
+    FrameEvent event{frame, frame_code(frame), info};
+    if (entry == Entry::kStart && !throws) {
+        recorder->start(event);
+        return true;
+    }
+    if (throws) {
+        const RaisedException raised = raised_exception(thread);
+        event.exception_type = raised.type;
+        event.value = raised.value;
+    }
+    recorder->resume(event, throws);
+    return true;
+}
+
+[[gnu::noinline]] void record_exit(CodeInfo* info, FrameRef frame, PyThreadState* thread,
+                                   PyObject* result) noexcept {
+    Recorder* recorder = current_recorder();
+    if (recorder == nullptr) {
+        return;
+    }
+    FrameEvent event{frame, frame_code(frame), info, result};
+    Exit exit = Exit::kReturn;
+    if (result == nullptr) {
+        exit = Exit::kUnwind;
+        const RaisedException raised = raised_exception(thread);
+        event.exception_type = raised.type;
+        event.value = raised.value;
+    } else if (info->can_suspend && is_suspended(frame)) {
+        exit = Exit::kYield;
+    }
+    recorder->leave(event, exit);
+}
+
+PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+    Process* process = current_process();
+    const FrameRef ref{frame};
+    CodeInfo* info = process != nullptr ? find_code(frame_code(ref), process->configuration.filters,
+                                                    process->configuration.redaction)
+                                        : nullptr;
+    if (info == nullptr || !record_entry(*process, info, ref, thread, throws != 0)) {
+        return run(thread, frame, throws);
+    }
+    PyObject* result = run(thread, frame, throws);
+    record_exit(info, ref, thread, result);
+    return result;
+}
+
+PyObject* evaluate_only(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+    if (const Configuration* configuration = current_configuration()) {
+        static_cast<void>(
+            find_code(frame_code({frame}), configuration->filters, configuration->redaction));
+    }
+    return run(thread, frame, throws);
+}
+
+}  // namespace
+
+bool is_frame_eval_known() noexcept { return true; }
+
+bool set_frame_eval_hook(bool does_nothing) noexcept {
+    PyThreadState* thread = PyThreadState_Get();
+    g_inner = _PyInterpreterState_GetEvalFrameFunc(thread->interp);
+    g_ours = does_nothing ? evaluate_only : evaluate;
+    set_function(thread, g_ours);
+    return true;
+}
+
+void remove_frame_eval_hook() noexcept {
+    PyThreadState* thread = PyThreadState_Get();
+    if (is_set(thread, g_ours)) {
+        set_function(thread, g_inner);
+    }
+    g_ours = nullptr;  // frames that still run below ours end as they would; none is seen any more
+}
+
+std::uint64_t frame_eval_hand_backs() noexcept { return g_hand_backs; }
+
+#else
+
+bool is_frame_eval_known() noexcept { return false; }
+bool set_frame_eval_hook(bool /*does_nothing*/) noexcept { return false; }
+void remove_frame_eval_hook() noexcept {}
+std::uint64_t frame_eval_hand_backs() noexcept { return 0; }
+
+#endif
+
+}  // namespace kolo::probe
