@@ -137,7 +137,10 @@ def list_traces() -> list[dict[str, Any]]:
 
 
 def complaints(exchanges: list[Exchange], traces: list[dict[str, Any]]) -> list[str]:
-    """What is wrong with the traces of these exchanges: one line each, none when all is well."""
+    """What is wrong with the traces of these exchanges: one line each, none when all is well.
+
+    The echo views tell how many calls they made; what is stored is compared with that.
+    """
     wrong = []
     sent = Counter(exchange.name for exchange in exchanges)
     found = Counter(trace["name"] for trace in traces if trace["kind"] == "request")
@@ -148,6 +151,12 @@ def complaints(exchanges: list[Exchange], traces: list[dict[str, Any]]) -> list[
     for trace in traces:
         if trace["status"] != "complete" or trace["lost"] != 0:
             wrong.append(f"{trace['id']} “{trace['name']}” is {trace['status']}, {trace['lost']} events lost")
+    activations = {trace["name"]: trace["activations"] for trace in traces}
+    for exchange in exchanges:
+        if exchange.path.startswith("/echo/") and exchange.name in activations:
+            calls = json.loads(exchange.answer)["calls"]
+            if activations[exchange.name] != calls:
+                wrong.append(f"“{exchange.name}” made {calls} calls, {activations[exchange.name]} are stored")
     return wrong
 
 
@@ -207,7 +216,7 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"demo: {error}\n{error.stderr or ''}", file=sys.stderr)
         return 1
-    say(f"{len(exchanges)} requests, {len(traces)} traces, each complete, no event lost")
+    say(f"{len(exchanges)} requests, {len(traces)} traces, each whole, no event lost")
     return 0
 
 

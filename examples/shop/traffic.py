@@ -34,6 +34,7 @@ class Exchange:
     method: str
     path: str
     status: int
+    answer: str
 
     @property
     def name(self) -> str:
@@ -60,8 +61,9 @@ class Visitor:
             response = connection.getresponse()
             for header in response.msg.get_all("Set-Cookie", []):
                 self.cookies.load(header)
-            self.exchanges.append(Exchange(method, urlsplit(target).path, response.status))
-            return response.read().decode()
+            answer = response.read().decode()
+            self.exchanges.append(Exchange(method, urlsplit(target).path, response.status, answer))
+            return answer
         finally:
             connection.close()
 
