@@ -101,11 +101,14 @@ void NodePrinter::steps() {
     if (steps.empty()) {
         return;
     }
-    heading("suspended and resumed");
+    heading(activation().has_start ? "suspended and resumed, after its start"
+                                   : "suspended and resumed, after the trace's start");
+    const std::int64_t begin =
+        activation().has_start ? since_begin_ns(*recording_, activation().start_ticks) : 0;
     ValueTree tree;
     for (const Step& step : steps) {
-        std::string label =
-            fmt::format("{:>10}  ", format_duration(since_begin_ns(*recording_, step.ticks)));
+        const std::int64_t at = since_begin_ns(*recording_, step.ticks) - begin;
+        std::string label = fmt::format("{:>12}  ", "+ " + format_duration(at));
         label += step.kind == proto::EventKind::kYield    ? "yielded"
                  : step.kind == proto::EventKind::kResume ? "resumed"
                                                           : "thrown into";
@@ -153,9 +156,8 @@ void NodePrinter::print() {
                         : "not known: its start is not in the store");
     fact("took", duration());
     fact("outcome", outcome());
-    fact("called",
-         format_count(static_cast<std::int64_t>(count_children(recording_->tree, index_))) +
-             " activations");
+    const auto called = static_cast<std::int64_t>(count_children(recording_->tree, index_));
+    fact("called", format_count(called, "activation"));
     if (values_.has_arguments) {
         values("arguments", values_.arguments);
     }

@@ -41,14 +41,14 @@ void print_losses(const Recording& recording, const Look& look, Output& out) {
             reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", printable(loss.reason),
                                    format_count(loss.events));
         }
-        warn(Style::kBad, "! lost " + format_count(trace.lost) + " events: " + reasons);
+        warn(Style::kBad, "! lost " + format_count(trace.lost, "event") + ": " + reasons);
     }
     const std::int64_t missing = trace.emitted - trace.stored - trace.lost;
     if (missing > 0 && trace.status == "open") {
-        warn(Style::kWarning, "! " + format_count(missing) + " events are not stored yet");
+        warn(Style::kWarning, "! not stored yet: " + format_count(missing, "event"));
     } else if (missing > 0) {
-        warn(Style::kBad, "! " + format_count(missing) +
-                              " events were emitted that are neither stored nor lost");
+        warn(Style::kBad,
+             "! neither stored nor counted as lost: " + format_count(missing, "event"));
     }
     if (recording.stored.process.accounting == "unknown") {
         warn(Style::kWarning, "! what the process lost at its end is not known");
@@ -56,20 +56,18 @@ void print_losses(const Recording& recording, const Look& look, Output& out) {
 }
 
 void print_notes(const TreeNotes& notes, const Look& look, Output& out) {
-    const auto warn = [&](std::size_t count, std::string_view what) {
+    const auto warn = [&](std::size_t count, std::string_view thing, std::string_view what) {
         if (count != 0) {
-            out.print(paint(look, Style::kWarning,
-                            fmt::format("! {} {}", format_count(static_cast<std::int64_t>(count)),
-                                        what)) +
-                      "\n");
+            const std::string counted = format_count(static_cast<std::int64_t>(count), thing);
+            out.print(paint(look, Style::kWarning, fmt::format("! {} {}", counted, what)) + "\n");
         }
     };
-    warn(notes.unreadable_chunks, "chunks left out: of an unknown format, or damaged");
-    warn(notes.broken_chunks, "chunks are damaged: shown as far as they can be read");
-    warn(notes.broken_slices, "runs of records are damaged: shown as far as they can be read");
-    warn(notes.contradictions, "events contradict others and were left out");
-    warn(notes.unknown_records, "records are of a later version and were left out");
-    warn(notes.missing_starts, "activations whose start is not in the store");
+    warn(notes.unreadable_chunks, "chunk", "left out: of an unknown format, or damaged");
+    warn(notes.broken_chunks, "chunk", "damaged: shown as far as it can be read");
+    warn(notes.broken_slices, "slice", "damaged: shown as far as it can be read");
+    warn(notes.contradictions, "event", "left out: contradicting others");
+    warn(notes.unknown_records, "record", "left out: of a later version");
+    warn(notes.missing_starts, "activation", "without a start: it is not in the store");
 }
 
 void print_header(const Recording& recording, const Look& look, std::int64_t now, Output& out) {
@@ -91,8 +89,9 @@ void print_header(const Recording& recording, const Look& look, std::int64_t now
         out.print("began in " + printable(*trace.parent_id) + "\n");
     }
     const auto count = static_cast<std::int64_t>(recording.tree.activations.size());
-    out.print(fmt::format("{} activations, {} events stored{}\n", format_count(count),
-                          format_count(trace.stored), trace.lost == 0 ? ", none lost" : ""));
+    out.print(fmt::format("{}, {} stored{}\n", format_count(count, "activation"),
+                          format_count(trace.stored, "event"),
+                          trace.lost == 0 ? ", none lost" : ""));
     print_losses(recording, look, out);
     print_notes(recording.tree.notes, look, out);
 }
@@ -277,13 +276,13 @@ void print_tree(const Recording& recording, const TreeBounds& bounds, const Look
         }
     }
     if (hidden != 0) {
-        out.print(fmt::format("{} deeper activations are not shown: --depth 0 shows them\n",
-                              format_count(static_cast<std::int64_t>(hidden))));
+        out.print(fmt::format("deeper: {}; --depth 0 shows all\n",
+                              format_count(static_cast<std::int64_t>(hidden), "activation")));
     }
     if (!walk.done()) {
         const std::size_t left = tree.activations.size() - shown - hidden;
-        out.print(fmt::format("{} more activations: --limit 0 shows all of them\n",
-                              format_count(static_cast<std::int64_t>(left))));
+        out.print(fmt::format("not shown: {}; --limit 0 shows all\n",
+                              format_count(static_cast<std::int64_t>(left), "activation")));
     }
 }
 

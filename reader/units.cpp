@@ -74,6 +74,10 @@ std::string format_count(std::int64_t count) {
     return digits;
 }
 
+std::string format_count(std::int64_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", format_count(count), thing, count == 1 ? "" : "s");
+}
+
 std::optional<std::int64_t> parse_time(std::string_view iso) {
     constexpr std::string_view kPattern = "0000-00-00T00:00:00";
     if (iso.size() < kPattern.size() || !iso.ends_with('Z')) {

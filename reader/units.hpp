@@ -15,6 +15,9 @@ namespace kolo::reader {
 /// "4 983 000"
 [[nodiscard]] std::string format_count(std::int64_t count);
 
+/// "1 event", "4 983 events"
+[[nodiscard]] std::string format_count(std::int64_t count, std::string_view thing);
+
 /// Nanoseconds since the Unix epoch of a time as the store writes it; nothing for any other text.
 [[nodiscard]] std::optional<std::int64_t> parse_time(std::string_view iso);
 

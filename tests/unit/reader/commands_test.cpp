@@ -159,7 +159,7 @@ TEST_F(Commands, NodeShowsOneActivationInFull) {
               "started   1.00 µs after the trace\n"
               "took      3.00 µs\n"
               "outcome   returned\n"
-              "called    1 activations\n"
+              "called    1 activation\n"
               "\narguments\n    a = 3\n    b = 'Tea'\n"
               "\nresult\n    7\n"
               "\nvariables at the end\n    a = 3\n    b = 'Coffee'\n    c = 1\n");
@@ -236,14 +236,14 @@ TEST_F(Commands, SaysWhichEventsWereLost) {
     add_trace(database_, lossy);
     const Result shown = run_here({"show", "latest"});
     EXPECT_THAT(shown.out, HasSubstr("! lost 15 events: ring_full 12, start_dropped 3\n"
-                                     "! 1 events were emitted that are neither stored nor lost\n"));
+                                     "! neither stored nor counted as lost: 1 event\n"));
     EXPECT_THAT(shown.out, Not(HasSubstr("none lost")));
     EXPECT_EQ(json::parse(run_here({"list", "--json", "-n", "1"}).out)["lost"], 15);
 }
 
 TEST_F(Commands, AChunkThatCannotBeUnpackedIsSaid) {
     database_.exec("UPDATE chunk SET data = x'00112233', codec = 1");
-    EXPECT_THAT(run_here({"show", "latest"}).out, HasSubstr("! 1 chunks left out"));
+    EXPECT_THAT(run_here({"show", "latest"}).out, HasSubstr("! 1 chunk left out"));
     database_.exec("UPDATE chunk SET codec = 77");
     EXPECT_EQ(
         json::parse(
