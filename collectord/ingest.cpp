@@ -67,6 +67,15 @@ constexpr std::size_t kRingsTold = 30'000;
     return row;
 }
 
+/// In an arena a block may be damaged; those behind it decode alone, and are worth having.
+void pass_over_gap(Process& process, const proto::BlockStart& start) {
+    const auto found = process.rings.find(start.ring);
+    if (found != process.rings.end() && start.sequence > found->second.row.stored.sequence + 1) {
+        found->second.row.stored = {start.sequence, 0};
+        process.row.accounting_unknown = true;
+    }
+}
+
 template <typename Body>
 [[nodiscard]] bool is_body(proto::Bytes body) noexcept {
     return body.size() >= sizeof(Body);
@@ -396,6 +405,7 @@ void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
         },
         [&](const proto::TraceImage& image) { return take_trace_image(process, image); },
         [&](const proto::BlockMessage& block, proto::Bytes records) {
+            pass_over_gap(process, block.start);
             return ingest_block(
                 model_, process, block, records,
                 [this](Process& of, std::uint64_t number) { return find_trace(of, number); });
@@ -410,11 +420,13 @@ void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
         relieve,
     };
     expect_whole_blocks(process);
-    if (!salvage(arena.get(), process, target)) {
+    const auto salvaged = salvage(arena.get(), process, target);
+    if (!salvaged) {
         process.row.accounting_unknown = true;
         settle_process(process, store::ProcessState::kUnknown, store::TraceStatus::kInterrupted);
         return;
     }
+    process.row.accounting_unknown = process.row.accounting_unknown || salvaged->refused > 0;
     settle_process(process, store::ProcessState::kCrashed, store::TraceStatus::kCrashed);
 }
 
