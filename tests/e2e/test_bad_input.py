@@ -305,8 +305,8 @@ def test_a_protocol_from_the_future(project):
 def test_a_configuration_with_wrong_types(project):
     """Contract: each wrong value costs one warning that names file, key and what it must be; all else is
     used, and the program is recorded."""
-    project.configure(
-        "arena_mb = 'big'\nwhen_full = 3\nvalues = 'yes'\nwhen_fulll = 'drop'\nfilters = 7\n"
+    (project.folder / "pyproject.toml").write_text(
+        "[tool.kolo]\narena_mb = 'big'\nwhen_full = 3\nvalues = 'yes'\nwhen_fulll = 'drop'\nfilters = 7\n"
         "[tool.kolo.limits]\nmax_depth = -1\nmax_text = 20\n"
     )
     script = project.folder / "script.py"
@@ -327,7 +327,7 @@ def test_a_configuration_with_wrong_types(project):
 def test_a_configuration_that_is_no_toml(project):
     """Contract: one warning with the place of the mistake; the program runs and is recorded with the
     defaults."""
-    project.configure("arena_mb = = 3\n")
+    (project.folder / "pyproject.toml").write_text("[tool.kolo]\narena_mb = = 3\n")
     script = project.folder / "script.py"
     script.write_text("print('done')\n")
     done = project.run("kolo-probe", "run", str(script))

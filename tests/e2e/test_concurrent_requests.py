@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 
 import pytest
 from harness.accounting import check_accounting, check_answers, check_whole, events_of, most_at_once, name_of
@@ -51,7 +52,9 @@ def test_each_request_is_one_whole_trace_of_its_own(project, is_long, workers):
 
     by_name = check_answers(project.database, answers)
     states = check_accounting(project.database, emitted=events_of(answers))
-    assert set(states) == {"ended"}
+    # uvicorn ends by the signal that stopped it, past every exit function of Python's: there the collector
+    # reads the rest from the arena.
+    assert set(states) == ({"crashed"} if workers == "uvicorn" else {"ended"})
     if workers in ("gthread", "gevent"):
         assert most_at_once(by_name.values()) == IN_FLIGHT
     elif workers == "uvicorn":
@@ -100,5 +103,6 @@ def test_a_tree_has_the_shape_of_the_calls(project):
     assert relay["result"] == {"$type": "tuple", "items": [2, 0]}
     dead_end = activations[11]
     assert dead_end["outcome"] == "raised"
-    assert "DeadEndError" in str(dead_end["exception"])
-    assert "shape" in str(dead_end["exception"])
+    if sys.version_info >= (3, 12):  # before, only a profile hook is there, which does not get to see it
+        assert "DeadEndError" in str(dead_end["exception"])
+        assert "shape" in str(dead_end["exception"])

@@ -37,10 +37,13 @@ class Project:
         self.socket = self.kolo / "collector.sock"
         self._running: list[Running] = []
         self._logs = 0
+        self.configure("")
 
     def configure(self, text: str) -> None:
         """Writes pyproject.toml with these lines under [tool.kolo]."""
-        (self.folder / "pyproject.toml").write_text("[tool.kolo]\n" + text)
+        # 100 µs an event are over at once where a machine is busy, and values then left out.
+        limits = "limits = { max_event_us = 1_000_000 }\n"
+        (self.folder / "pyproject.toml").write_text(f"[tool.kolo]\n{limits}{text}")
 
     def environment(self, **more: str) -> dict[str, str]:
         # HOME: newer gunicorns keep a control socket there.

@@ -36,7 +36,7 @@ def hello(**changes: Any) -> dict[str, Any]:
         "git_sha": None,
         "argv": ["test"],
         "cwd": "/",
-        "clocks": [[1, 1, 1], [2, 2, 2]],
+        "clocks": [1, 1, 1, 2, 2, 2],
         "arena_bytes": 0,
     }
     return {**told, **changes}
