@@ -81,6 +81,23 @@ template <typename Body>
     return body.size() >= sizeof(Body);
 }
 
+/// The probe counts an event before it writes the record. What a death came between, at most one
+/// event a ring, was emitted and is lost; a larger difference is left to show.
+void count_torn_events(Model& model, Process& process) {
+    constexpr auto kUnreadable = static_cast<std::size_t>(proto::LossReason::kUnreadable);
+    for (auto& [number, trace] : process.traces) {
+        std::uint64_t accounted = trace.row.stored;
+        for (const std::uint64_t lost : trace.losses) {
+            accounted += lost;
+        }
+        if (trace.row.emitted > accounted &&
+            trace.row.emitted - accounted <= process.rings.size()) {
+            trace.losses[kUnreadable] += trace.row.emitted - accounted;
+            mark_changed(model, process, trace);
+        }
+    }
+}
+
 }  // namespace
 
 Ingest::Ingest(SQLite::Database& database) : database_(database), writer_(database) {
@@ -427,7 +444,18 @@ void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
         return;
     }
     process.row.accounting_unknown = process.row.accounting_unknown || salvaged->refused > 0;
-    settle_process(process, store::ProcessState::kCrashed, store::TraceStatus::kCrashed);
+    if (salvaged->refused == 0) {
+        count_torn_events(model_, process);
+    }
+    // A worker that ends by a signal between two requests (as uvicorn's do) says no bye either.
+    const bool was_at_work =
+        std::any_of(process.traces.begin(), process.traces.end(), [](const auto& entry) {
+            const store::TraceRow& row = entry.second.row;
+            return row.status == store::TraceStatus::kOpen && !row.end_ticks;
+        });
+    settle_process(process,
+                   was_at_work ? store::ProcessState::kCrashed : store::ProcessState::kEnded,
+                   store::TraceStatus::kCrashed);
 }
 
 std::vector<Awaited> Ingest::recall_awaited() {
