@@ -7,6 +7,7 @@ in which thread. Tests named test_native_* use the real one, and fail where it i
 from __future__ import annotations
 
 import concurrent.futures.thread
+import os
 import sys
 import threading
 from contextvars import ContextVar
@@ -132,6 +133,16 @@ def probe(monkeypatch) -> FakeProbe:
     monkeypatch.setattr(kolo_probe, "_probe", fake, raising=False)
     monkeypatch.setattr("atexit.register", lambda *_: None)
     return fake
+
+
+@pytest.fixture
+def installed():
+    """For tests of the installed package and programs: they fail, rather than skip, where there is none."""
+    from kolo_probe import _probe  # noqa: F401
+
+    for name in ("kolo-probe", "kolo-collectord", "kolo-trace"):
+        program = os.path.join(os.path.dirname(sys.executable), name)
+        assert os.path.exists(program), f"{program} is not installed"
 
 
 @pytest.fixture

@@ -23,13 +23,7 @@ import kolo_probe
 BIN = os.path.dirname(sys.executable)
 
 
-@pytest.fixture(autouse=True)
-def installed():
-    """These tests are about the installed package, and fail where there is none."""
-    from kolo_probe import _probe  # noqa: F401
-
-    for name in ("kolo-probe", "kolo-collectord", "kolo-trace"):
-        assert os.path.exists(os.path.join(BIN, name)), f"{name} is not installed beside {sys.executable}"
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 def environment(**more):
