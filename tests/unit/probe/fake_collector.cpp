@@ -32,8 +32,14 @@ void FakeStore::complain(const std::string& what) {
     }
 }
 
-void FakeStore::take(const proto::Frame& frame, std::uint32_t most) {
+void FakeStore::take(const proto::Frame& frame) {
     ++messages;
+    if (frame.type != proto::MessageType::kBlock) {
+        if (commits_left == 0) {
+            return;
+        }
+        --commits_left;
+    }
     if (bye) {
         complain("a message after the bye");
     }
@@ -53,7 +59,7 @@ void FakeStore::take(const proto::Frame& frame, std::uint32_t most) {
             break;
         }
         case proto::MessageType::kBlock:
-            take_block(frame.body, most);
+            take_block(frame.body);
             break;
         case proto::MessageType::kTraceClosed: {
             const auto number = proto::load<proto::TraceClosedMessage>(frame.body, 0).number;
@@ -80,26 +86,33 @@ void FakeStore::take(const proto::Frame& frame, std::uint32_t most) {
 
 namespace {
 
-/// As many of `records` as are whole within `most` bytes: commits hold whole records.
-[[nodiscard]] std::uint32_t whole_records(proto::Bytes records, std::uint32_t most) {
+/// The bytes of the first `most` of `records`.
+[[nodiscard]] std::uint32_t first_records(proto::Bytes records, std::uint64_t most) {
     std::uint32_t end = 0;
-    while (end < records.size()) {
-        const std::uint32_t length = proto::record_length(proto::load<std::uint64_t>(records, end));
-        if (length == 0 || end + length > most) {
-            break;
-        }
-        end += length;
+    for (std::uint64_t i = 0; i < most && end < records.size(); ++i) {
+        end += proto::record_length(proto::load<std::uint64_t>(records, end));
     }
     return end;
 }
 
+[[nodiscard]] std::uint64_t count_records(proto::Bytes records) {
+    std::uint64_t count = 0;
+    for (std::uint32_t at = 0; at < records.size(); ++count) {
+        at += proto::record_length(proto::load<std::uint64_t>(records, at));
+    }
+    return count;
+}
+
 }  // namespace
 
-void FakeStore::take_block(proto::Bytes body, std::uint32_t most) {
+void FakeStore::take_block(proto::Bytes body) {
     const auto message = proto::load<proto::BlockMessage>(body, 0);
     const proto::Bytes records = body.subspan(sizeof message);
     if (records.size() != message.bytes) {
         complain("a block message of another length than it says");
+        return;
+    }
+    if (commits_left == 0) {
         return;
     }
     const bool is_new = rings.count(message.start.ring) == 0;
@@ -119,7 +132,12 @@ void FakeStore::take_block(proto::Bytes body, std::uint32_t most) {
     }
     ring.expects_whole_block = false;
     const std::size_t known = block.records.size();
-    const std::size_t end = message.offset + whole_records(records, most);
+    const proto::Bytes fresh = records.subspan(
+        std::min<std::size_t>(known > message.offset ? known - message.offset : 0, records.size()));
+    const std::uint64_t commits = std::min(commits_left, count_records(fresh));
+    commits_left -= commits;
+    const std::size_t end =
+        message.offset + (records.size() - fresh.size()) + first_records(fresh, commits);
     if (end > known) {
         block.records.insert(block.records.end(),
                              records.begin() + static_cast<std::ptrdiff_t>(known - message.offset),

@@ -32,9 +32,8 @@ class FakeStore {
         bool expects_whole_block = true;
     };
 
-    /// Takes one message. What breaks the protocol's promises is kept in `complaint`. At most
-    /// `most` bytes of a block's records are kept of one message: a commit in the middle of it.
-    void take(const proto::Frame& frame, std::uint32_t most = proto::kBlockBytes);
+    /// Takes one message. What breaks the protocol's promises is kept in `complaint`.
+    void take(const proto::Frame& frame);
     [[nodiscard]] proto::Welcome welcome() const;
     [[nodiscard]] proto::Ack ack() const;
     /// A new connection begins: every ring begins with a whole block again.
@@ -44,6 +43,9 @@ class FakeStore {
     [[nodiscard]] std::vector<proto::Event> events(std::uint32_t ring) const;
     [[nodiscard]] std::uint64_t starts() const;
 
+    /// How many more records (and messages without records) will be committed; the rest is received
+    /// and forgotten, as by a collector that is killed then.
+    std::uint64_t commits_left = UINT64_MAX;
     std::string complaint;
     std::map<std::uint32_t, Ring> rings;
     std::map<std::uint64_t, proto::TraceImage> traces;
@@ -56,7 +58,7 @@ class FakeStore {
     std::size_t messages = 0;
 
   private:
-    void take_block(proto::Bytes body, std::uint32_t most);
+    void take_block(proto::Bytes body);
     void complain(const std::string& what);
 };
 

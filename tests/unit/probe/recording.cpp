@@ -36,9 +36,10 @@ void Thread::follow(proto::TraceNumber trace, const proto::ActivationId& current
     ring_.wire = {trace, current};
 }
 
-bool Thread::start(std::uint32_t code, proto::TraceNumber trace) {
+bool Thread::start(std::uint32_t code, proto::TraceNumber trace, std::uint32_t payload) {
     const auto running = static_cast<std::uint32_t>(running_.size());
-    if (!ring_.make_room(kRoom, running + 1)) {
+    if (!ring_.make_room(kRoom + proto::record_bytes(sizeof(proto::ValuedRecord), payload),
+                         running + 1)) {
         return false;
     }
     static_cast<void>(ring_.count_emitted(trace));
@@ -49,8 +50,14 @@ bool Thread::start(std::uint32_t code, proto::TraceNumber trace) {
     const std::uint32_t delta = ring_.delta_to(read_ticks());
     const proto::ActivationId id{ring_.number(), ring_.next_ordinal()};
     ring_.take_ordinal();
-    proto::store(ring_.tail(), proto::one_word(proto::RecordKind::kShortStart, code, delta));
-    ring_.publish(proto::kWordBytes);
+    if (payload == 0) {
+        proto::store(ring_.tail(), proto::one_word(proto::RecordKind::kShortStart, code, delta));
+        ring_.publish(proto::kWordBytes);
+    } else {
+        std::memset(ring_.tail() + sizeof(proto::ValuedRecord), static_cast<int>(code), payload);
+        ring_.publish(proto::write_record(ring_.tail(), proto::ValuedRecord{{}, code},
+                                          proto::RecordKind::kStart, payload, delta));
+    }
     ring_.wire.current = id;
     running_.push_back({id, parent, code, trace});
     ++starts_;

@@ -22,8 +22,9 @@ class Thread {
   public:
     Thread(Arena& arena, RingShared& shared) : shared_(shared), ring_(arena, shared) {}
 
-    /// Starts a call. False: no room; nothing is recorded of it, and its end must not be either.
-    bool start(std::uint32_t code, proto::TraceNumber trace);
+    /// Starts a call, with `payload` bytes of values. False: no room; nothing is recorded of it,
+    /// and its end must not be either.
+    bool start(std::uint32_t code, proto::TraceNumber trace, std::uint32_t payload = 0);
     /// Ends the innermost recorded call; its room was held back.
     void end();
     /// start() and end().
