@@ -46,10 +46,10 @@ struct PackedChunk {
         case SQLITE_READONLY:
         case SQLITE_PERM:
         case SQLITE_AUTH:
-            return {
-                ReadProblem::kUnusable,
-                path + " cannot be opened (" + error.what() +
-                    "); reading needs access to the file, and to its folder for the log beside it"};
+            return {ReadProblem::kUnusable,
+                    path + " cannot be opened (" + error.what() +
+                        "); reading needs write access to its folder, for the index of the log "
+                        "beside it: copy the file to a folder of yours"};
         default:
             return {ReadProblem::kUnusable, path + " cannot be read: " + error.what()};
     }

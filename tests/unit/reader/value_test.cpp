@@ -1,9 +1,11 @@
 // Contract: a recorded value reads the same as JSON for programs and as Python-like text for
 // people; what was left out is marked in both, and bytes that are no values are malformed, never a
 // crash.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
@@ -202,6 +204,63 @@ const std::vector<Case> kCases = {
 
 INSTANTIATE_TEST_SUITE_P(All, Values, ::testing::ValuesIn(kCases),
                          [](const auto& one) { return std::string(one.param.name); });
+
+/// A parsed value, told as proto/vectors/values.json tells it.
+[[nodiscard]] Json told(const ValueTree& tree, std::uint32_t node) {
+    const ValueNode& value = tree[node];
+    Json parts = Json::array();
+    for (const std::uint32_t part : parts_of(tree, node)) {
+        parts.push_back(told(tree, part));
+    }
+    if (value.kind == ValueKind::kList) {
+        return parts;
+    }
+    if (value.kind == ValueKind::kMap) {
+        Json pairs = Json::array();
+        for (std::size_t i = 0; i < parts.size(); i += 2) {
+            pairs.push_back({parts[i], parts[i + 1]});
+        }
+        return {{"map", pairs}};
+    }
+    if (value.kind == ValueKind::kTagged) {
+        const bool is_known = value.detail < proto::kTagNames.size();
+        return {{"tag", is_known ? Json(tag_name(value.detail)) : Json(value.detail)},
+                {"content", parts}};
+    }
+    if (value.kind == ValueKind::kOmission) {
+        const bool is_known = value.detail < proto::kOmittedNames.size();
+        Json json = {{"omitted", is_known ? Json(omission_reason(value)) : Json(value.detail)}};
+        if (value.is_counted) {
+            json["count"] = value.magnitude;
+        }
+        return json;
+    }
+    if (value.kind == ValueKind::kBytes) {
+        std::string hex;
+        for (const char c : value.text) {
+            hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+        }
+        return {{"bytes", hex}};
+    }
+    return json_of(tree, node);
+}
+
+TEST(ValueTree, ReadsTheTestVectors) {
+    std::ifstream file(KOLO_VECTORS "/values.json");
+    const Json vectors = Json::parse(file);
+    ASSERT_FALSE(vectors["cases"].empty());
+    for (const Json& vector : vectors["cases"]) {
+        const auto hex = vector["hex"].get<std::string>();
+        Payload payload;
+        for (std::size_t i = 0; i < hex.size(); i += 2) {
+            payload.push_back(static_cast<std::uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+        }
+        ValueTree tree;
+        parse_values(payload, tree);
+        EXPECT_EQ(nlohmann::json(told(tree, 0)), nlohmann::json(vector["value"])) << vector["name"];
+        EXPECT_EQ(dump(json_of(tree, 0)).find("malformed"), std::string::npos) << vector["name"];
+    }
+}
 
 TEST(ValueTree, DeeperThanAnyProbeWritesIsMalformedAndNotAStackOverflow) {
     V deep;
