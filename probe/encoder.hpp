@@ -81,6 +81,7 @@ class Encoder {
 
     // Text (encoder_text.cpp).
     bool text(PyObject* value) noexcept;
+    bool any_text(PyObject* value) noexcept;
     bool cut_text(const Characters& characters) noexcept;
     bool bytes(const char* data, std::size_t length, bool is_array) noexcept;
     bool body(msgpack::Body kind, const void* data, std::size_t length, bool is_cut) noexcept;

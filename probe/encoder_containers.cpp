@@ -17,7 +17,7 @@ using proto::Tag;
 
 constexpr std::uint32_t kTaggedBytes = 1 + msgpack::kTagBytes;
 constexpr std::uint32_t kMostElements = 65000;
-constexpr auto never_secret = [](std::size_t) noexcept { return false; };
+constexpr auto kNeverSecret = [](std::size_t) noexcept { return false; };
 /// What may have to end a container: an omission, in a map with nil for its value.
 constexpr std::uint32_t closing_bytes(Shape shape) noexcept {
     return msgpack::kCountedOmissionBytes + (shape == Shape::kMap ? 1U : 0U);
@@ -164,7 +164,7 @@ bool Encoder::list(PyObject* value) noexcept {
         return at < PyList_GET_SIZE(value) ? PyList_GET_ITEM(value, at) : nullptr;
     };
     return items(value, static_cast<std::size_t>(PyList_GET_SIZE(value)), kUntagged, next,
-                 never_secret);
+                 kNeverSecret);
 }
 
 bool Encoder::tuple(PyObject* value, Tag tag, PyObject* names) noexcept {
@@ -173,7 +173,7 @@ bool Encoder::tuple(PyObject* value, Tag tag, PyObject* names) noexcept {
     };
     const auto count = static_cast<std::size_t>(PyTuple_GET_SIZE(value));
     if (names == nullptr) {
-        return items(value, count, tag, next, never_secret);
+        return items(value, count, tag, next, kNeverSecret);
     }
     return items(value, count, tag, next, [this, names](std::size_t i) noexcept {
         return is_secret_name(PyTuple_GET_ITEM(names, static_cast<Py_ssize_t>(i)));
@@ -184,7 +184,7 @@ bool Encoder::set(PyObject* value, Tag tag) noexcept {
     SetEntries entries(value);
     return items(
         value, static_cast<std::size_t>(PySet_GET_SIZE(value)), tag,
-        [&entries](std::size_t) noexcept { return entries.next(); }, never_secret);
+        [&entries](std::size_t) noexcept { return entries.next(); }, kNeverSecret);
 }
 
 bool Encoder::entry(PyObject* key, PyObject* value) noexcept {

@@ -19,6 +19,26 @@ constexpr std::size_t kCutFrame = kTaggedBytes + msgpack::kMaxLengthBytes + msgp
 /// A copy or a scan of so many bytes counts as much work as a small value.
 constexpr std::int64_t kBytesPerWork = 256;
 
+/// memcpy, without the call where few bytes are copied.
+void copy(std::uint8_t* to, const void* from, std::size_t length) noexcept {
+    using Half = std::uint64_t;
+    if (length < sizeof(Half)) {
+        for (std::size_t i = 0; i < length; ++i) {
+            to[i] = static_cast<const std::uint8_t*>(from)[i];
+        }
+    } else if (length <= 2 * sizeof(Half)) {
+        Half first = 0;
+        Half last = 0;
+        const std::size_t at = length - sizeof(Half);
+        std::memcpy(&first, from, sizeof first);
+        std::memcpy(&last, static_cast<const std::uint8_t*>(from) + at, sizeof last);
+        std::memcpy(to, &first, sizeof first);
+        std::memcpy(to + at, &last, sizeof last);
+    } else {
+        std::memcpy(to, from, length);
+    }
+}
+
 std::string_view view(const void* data, std::size_t length) noexcept {
     return {static_cast<const char*>(data), length};
 }
@@ -67,13 +87,21 @@ bool Encoder::body(Body kind, const void* data, std::size_t length, bool is_cut)
     if (!fits(width + length)) {
         return false;
     }
-    if (length > 0) {
-        std::memcpy(at_ + width, data, length);
-    }
+    copy(at_ + width, data, length);
     return finish_body(kind, length, is_cut);
 }
 
 bool Encoder::text(PyObject* value) noexcept {
+    if (is_plain_ascii(value)) {
+        const std::string_view plain = plain_ascii(value);
+        if (plain.size() <= limits_.text && body(Body::kText, plain.data(), plain.size(), false)) {
+            return true;
+        }
+    }
+    return any_text(value);
+}
+
+bool Encoder::any_text(PyObject* value) noexcept {
     const Characters characters = characters_of(value);
     if (characters.data == nullptr) {
         return marker(proto::Omitted::kUnreadable);
@@ -179,14 +207,15 @@ bool Encoder::type_name(PyTypeObject* type) noexcept {
 
 bool Encoder::is_secret_name(PyObject* name) const noexcept {
     if (PyUnicode_Check(name)) {
+        if (const Py_hash_t hash = known_hash(name); hash != -1 && is_plain_ascii(name)) {
+            return redaction_.matches_hashed(hash, plain_ascii(name));
+        }
         const Characters characters = characters_of(name);
         if (characters.data == nullptr) {
             return true;  // cannot be read, so cannot be cleared of being a secret's name
         }
-        const Py_hash_t hash = known_hash(name);
         if (characters.is_ascii) {
-            const std::string_view plain = view(characters.data, characters.length);
-            return hash != -1 ? redaction_.matches_hashed(hash, plain) : redaction_.matches(plain);
+            return redaction_.matches(view(characters.data, characters.length));
         }
         std::uint8_t utf8[kMaxNameBytes];
         const Utf8Written written =

@@ -39,10 +39,20 @@ constexpr bool is_space(char character) noexcept {
 
 constexpr bool is_quote(char character) noexcept { return character == '"' || character == '\''; }
 
+struct NameCharacters {
+    std::array<bool, 256> is{};
+    constexpr NameCharacters() noexcept {
+        for (std::size_t i = 0; i < is.size(); ++i) {
+            const char folded = kFolding.to[i];
+            is[i] = i != ' ' && ((folded >= 'a' && folded <= 'z') || folded == '_' ||
+                                 (folded >= '0' && folded <= '9') || folded == '.');
+        }
+    }
+};
+constexpr NameCharacters kNameCharacters;
+
 constexpr bool is_name_character(char character) noexcept {
-    const char folded = fold(character);
-    return character != ' ' && ((folded >= 'a' && folded <= 'z') || folded == '_' ||
-                                (folded >= '0' && folded <= '9') || folded == '.');
+    return kNameCharacters.is[static_cast<unsigned char>(character)];
 }
 
 constexpr bool is_scheme_character(char character) noexcept {
@@ -133,6 +143,25 @@ constexpr std::uint64_t has_byte(std::uint64_t word, char character) noexcept {
     return (zeroed - kOnes) & ~zeroed & (kOnes << 7U);
 }
 
+constexpr bool is_mark(char character) noexcept { return character == ':' || character == '='; }
+
+bool has_mark(const char* eight) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    return (has_byte(word, ':') | has_byte(word, '=')) != 0;
+}
+
+/// The first ':' or '=' at or after `at`.
+std::size_t next_mark(std::string_view text, std::size_t at) noexcept {
+    while (at + sizeof(std::uint64_t) <= text.size() && !has_mark(text.data() + at)) {
+        at += sizeof(std::uint64_t);
+    }
+    while (at < text.size() && !is_mark(text[at])) {
+        ++at;
+    }
+    return at;
+}
+
 }  // namespace
 
 Redaction::Redaction(std::vector<std::string> names) : names_(std::move(names)) {
@@ -161,27 +190,25 @@ bool Redaction::occurs_at(std::string_view name, std::size_t at) const noexcept 
 }
 
 bool Redaction::matches(std::string_view name) const noexcept {
+    if (name.empty()) {
+        return false;
+    }
+    unsigned first = low5(fold(name[0]));
     for (std::size_t i = 0; i < name.size(); ++i) {
-        const std::uint32_t seconds = beginnings_[low5(fold(name[i]))];
-        if (seconds == 0) {
-            continue;
-        }
         // The last character can only be a name of one character, which has all bits set.
         const unsigned second = i + 1 < name.size() ? low5(fold(name[i + 1])) : 0;
-        if ((seconds >> second & 1U) != 0 && occurs_at(name, i)) {
+        if ((beginnings_[first] >> second & 1U) != 0 && occurs_at(name, i)) {
             return true;
         }
+        first = second;
     }
     return false;
 }
 
-bool Redaction::matches_hashed(std::int64_t hash, std::string_view name) const noexcept {
-    const auto bits = static_cast<std::uint64_t>(hash);
-    std::uint64_t& known = remembered_[(bits >> 1U) % kRemembered];
-    if ((known ^ bits) > 1) {
-        known = (bits & ~std::uint64_t{1}) | (matches(name) ? 1U : 0U);
-    }
-    return (known & 1U) != 0;
+bool Redaction::remember(std::uint64_t hash, std::string_view name) const noexcept {
+    const bool is_secret = matches(name);
+    remembered_[(hash >> 1U) % kRemembered] = (hash & ~std::uint64_t{1}) | (is_secret ? 1U : 0U);
+    return is_secret;
 }
 
 std::optional<Redaction::Range> Redaction::value_after_equals(std::string_view text,
@@ -219,11 +246,11 @@ std::optional<Redaction::Range> Redaction::value_after_colon(std::string_view te
 
 std::optional<Redaction::Range> Redaction::find_in_text(std::string_view text, std::size_t from,
                                                         bool is_cut) const noexcept {
-    for (std::size_t at = from; at < text.size(); ++at) {
+    for (std::size_t at = next_mark(text, from); at < text.size(); at = next_mark(text, at + 1)) {
         std::optional<Range> found;
         if (text[at] == '=') {
             found = value_after_equals(text, at);
-        } else if (text[at] == ':') {
+        } else {
             found = url_password(text, at, is_cut);
             if (!found) {
                 found = value_after_colon(text, at);
@@ -242,22 +269,16 @@ bool Redaction::may_hold_secret(std::string_view text) noexcept {
         return std::memchr(text.data(), ':', text.size()) != nullptr ||
                std::memchr(text.data(), '=', text.size()) != nullptr;
     }
-    const auto holds = [&text](std::size_t at) noexcept {
-        std::uint64_t word = 0;
-        std::memcpy(&word, text.data() + at, sizeof word);
-        return (has_byte(word, ':') | has_byte(word, '=')) != 0;
-    };
     if (text.size() < sizeof(std::uint64_t)) {
-        return std::any_of(text.begin(), text.end(),
-                           [](char character) { return character == ':' || character == '='; });
+        return std::any_of(text.begin(), text.end(), is_mark);
     }
     const std::size_t last = text.size() - sizeof(std::uint64_t);
     for (std::size_t at = 0; at < last; at += sizeof(std::uint64_t)) {
-        if (holds(at)) {
+        if (has_mark(text.data() + at)) {
             return true;
         }
     }
-    return holds(last);
+    return has_mark(text.data() + last);
 }
 
 }  // namespace kolo::probe

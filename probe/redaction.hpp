@@ -28,7 +28,11 @@ class Redaction {
     [[nodiscard]] bool matches(std::string_view name) const noexcept;
     /// The same for a str whose hash is known (as it is of every dict key): an answer given before
     /// is remembered by the 64 bits of the hash.
-    [[nodiscard]] bool matches_hashed(std::int64_t hash, std::string_view name) const noexcept;
+    [[nodiscard]] bool matches_hashed(std::int64_t hash, std::string_view name) const noexcept {
+        const auto bits = static_cast<std::uint64_t>(hash);
+        const std::uint64_t known = remembered_[(bits >> 1U) % kRemembered];
+        return (known ^ bits) <= 1 ? (known & 1U) != 0 : remember(bits, name);
+    }
 
     struct Range {
         std::size_t begin;
@@ -44,6 +48,7 @@ class Redaction {
     [[nodiscard]] static bool may_hold_secret(std::string_view text) noexcept;
 
   private:
+    bool remember(std::uint64_t hash, std::string_view name) const noexcept;
     [[nodiscard]] bool occurs_at(std::string_view name, std::size_t at) const noexcept;
     [[nodiscard]] std::optional<Range> value_after_equals(std::string_view text,
                                                           std::size_t equals) const noexcept;

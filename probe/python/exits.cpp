@@ -43,6 +43,8 @@ class Bytecode {
     }
     Bytecode(const Bytecode&) = delete;
     Bytecode& operator=(const Bytecode&) = delete;
+    Bytecode(Bytecode&&) = delete;
+    Bytecode& operator=(Bytecode&&) = delete;
     ~Bytecode() {
         Py_XDECREF(bytes_);
         if (!was_cached_ && cached() != nullptr) {

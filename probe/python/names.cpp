@@ -11,6 +11,7 @@ namespace {
 
 /// How far into a class's or module's dict to look: a class body puts __module__ first, a module
 /// has __name__ first, and type() called by hand puts it last.
+constexpr std::size_t kFirstEntries = 2;
 constexpr std::size_t kMostEntries = 64;
 
 class NameWriter {
@@ -52,15 +53,23 @@ class NameWriter {
 };
 
 void add_type(NameWriter& name, PyTypeObject* type) noexcept {
-    const std::string_view plain = type->tp_name;
-    // A class made by C code has the whole name there, one made by a class statement the last part.
-    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 || plain.find('.') != std::string_view::npos) {
-        name.add(plain);
-        return;
+    PyObject* module = nullptr;
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
+        module = find_by_name(type->tp_dict, "__module__", kFirstEntries);
     }
-    name.add_module(find_by_name(type->tp_dict, "__module__", kMostEntries));
+    if (module == nullptr) {
+        // A class made by C code has its whole name in tp_name, one made in Python the last part.
+        const std::string_view plain = type->tp_name;
+        if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 ||
+            plain.find('.') != std::string_view::npos) {
+            name.add(plain);
+            return;
+        }
+        module = find_by_name(type->tp_dict, "__module__", kMostEntries);
+    }
+    name.add_module(module);
     if (!name.add(reinterpret_cast<PyHeapTypeObject*>(type)->ht_qualname)) {
-        name.add(plain);
+        name.add(type->tp_name);
     }
 }
 

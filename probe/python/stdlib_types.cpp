@@ -3,8 +3,10 @@
 #include <datetime.h>
 #include <structmember.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "probe/python/names.hpp"
@@ -192,6 +194,10 @@ bool is_uuid(PyTypeObject* type) noexcept {
            }();
 }
 
+constexpr unsigned long kFlaggedBases = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_UNICODE_SUBCLASS |
+                                        Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS |
+                                        Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_BYTES_SUBCLASS;
+
 }  // namespace
 
 StdlibKind stdlib_kind(PyTypeObject* type) noexcept {
@@ -208,23 +214,20 @@ StdlibKind stdlib_kind(PyTypeObject* type) noexcept {
 }
 
 PyTypeObject* builtin_base(PyTypeObject* type) noexcept {
-    static const struct {
+    struct Flagged {
         unsigned long flag;
         PyTypeObject* type;
-    } kFlagged[] = {
+    };
+    const Flagged bases[] = {
         {Py_TPFLAGS_LONG_SUBCLASS, &PyLong_Type},   {Py_TPFLAGS_UNICODE_SUBCLASS, &PyUnicode_Type},
         {Py_TPFLAGS_DICT_SUBCLASS, &PyDict_Type},   {Py_TPFLAGS_LIST_SUBCLASS, &PyList_Type},
         {Py_TPFLAGS_TUPLE_SUBCLASS, &PyTuple_Type}, {Py_TPFLAGS_BYTES_SUBCLASS, &PyBytes_Type},
     };
-    constexpr unsigned long kAny = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_UNICODE_SUBCLASS |
-                                   Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS |
-                                   Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_BYTES_SUBCLASS;
-    if ((type->tp_flags & kAny) != 0) {
-        for (const auto& flagged : kFlagged) {
-            if ((type->tp_flags & flagged.flag) != 0) {
-                return flagged.type;
-            }
-        }
+    if ((type->tp_flags & kFlaggedBases) != 0) {
+        return std::find_if(
+                   std::begin(bases), std::end(bases),
+                   [type](const Flagged& base) { return (type->tp_flags & base.flag) != 0; })
+            ->type;
     }
     // tp_base is the base whose structure an instance begins with, whatever the other bases are.
     for (; type != nullptr && type != &PyBaseObject_Type; type = type->tp_base) {
@@ -232,8 +235,9 @@ PyTypeObject* builtin_base(PyTypeObject* type) noexcept {
             type == &PyFrozenSet_Type || type == &PyByteArray_Type || type == &PyModule_Type) {
             return type;
         }
-        const StdlibKind kind = stdlib_kind(type);
-        if (kind != StdlibKind::kNone && kind != StdlibKind::kUuid) {
+        // A UUID's content is a slot, which a subclass shows as an attribute.
+        const bool is_static = (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0;
+        if (is_decimal(type) || (is_static && time_kind(type) != StdlibKind::kNone)) {
             return type;
         }
     }

@@ -30,10 +30,24 @@ struct Characters {
             static_cast<std::uint8_t>(PyUnicode_KIND(text)), PyUnicode_IS_ASCII(text) != 0};
 }
 
+/// The most common form: ASCII characters behind the head. An instance of a subclass has none.
+[[nodiscard]] inline bool is_plain_ascii(PyObject* text) noexcept {
+    const auto state = reinterpret_cast<const PyASCIIObject*>(text)->state;
+    return state.ascii != 0 && state.compact != 0;
+}
+
+[[nodiscard]] inline std::string_view plain_ascii(PyObject* text) noexcept {
+    const auto* const head = reinterpret_cast<const PyASCIIObject*>(text);
+    return {reinterpret_cast<const char*>(head + 1), static_cast<std::size_t>(head->length)};
+}
+
 /// Empty for anything that is not an ASCII str.
 [[nodiscard]] inline std::string_view ascii_of(PyObject* text) noexcept {
     if (!PyUnicode_Check(text)) {
         return {};
+    }
+    if (is_plain_ascii(text)) {
+        return plain_ascii(text);
     }
     const Characters characters = characters_of(text);
     if (!characters.is_ascii) {
