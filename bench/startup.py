@@ -7,6 +7,7 @@ script beside plain Python. The collector runs already, as it does for all proce
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -18,21 +19,27 @@ from harness.project import Project
 
 INSIDE = """
 import json, time
-started = time.perf_counter()
+started, cpu = time.perf_counter(), time.thread_time()
 import kolo_probe
 imported = time.perf_counter()
 with kolo_probe.enable(name="measured"):
-    enabled = time.perf_counter()
-print(json.dumps({"import": (imported - started) * 1e3, "import + enable": (enabled - started) * 1e3}))
+    enabled, cpu = time.perf_counter(), time.thread_time() - cpu
+print(json.dumps({
+    "import": (imported - started) * 1e3,
+    "import + enable": (enabled - started) * 1e3,
+    "import + enable, CPU": cpu * 1e3,
+}))
 """
 ENABLED = "import kolo_probe\nwith kolo_probe.enable():\n    pass\n"
 
 
 def whole(where: Project, *command: str) -> Measures:
-    """Wall time of a process from start to end."""
-    started = time.perf_counter()
+    """Wall and CPU time of a process from start to end."""
+    before, started = os.times(), time.perf_counter()
     subprocess.run(command, cwd=where.folder, env=where.environment(), check=True, capture_output=True)
-    return {"ms": (time.perf_counter() - started) * 1e3}
+    wall, after = time.perf_counter() - started, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"ms": wall * 1e3, "CPU ms": cpu * 1e3}
 
 
 def main() -> None:
@@ -50,9 +57,17 @@ def main() -> None:
         results = interleaved(arms, options.repetitions * 3)
         inside = interleaved({"inside": lambda: python(where, INSIDE)}, options.repetitions * 3)
     best, middle = least(results), medians(results)
-    plain = best["python empty.py"]["ms"]
-    table = {name: [best[name]["ms"], middle[name]["ms"], best[name]["ms"] - plain] for name in results}
-    report("ms for a whole process, start to end", ["least", "median", "added"], table)
+    plain = best["python empty.py"]
+    table = {
+        name: [
+            best[name]["ms"],
+            middle[name]["ms"],
+            best[name]["ms"] - plain["ms"],
+            best[name]["CPU ms"] - plain["CPU ms"],
+        ]
+        for name in results
+    }
+    report("ms for a whole process, start to end", ["least", "median", "added", "CPU added"], table)
     least_inside, middle_inside = least(inside)["inside"], medians(inside)["inside"]
     steps = {name: [least_inside[name], middle_inside[name]] for name in least_inside}
     report("ms inside the process (budget 30)", ["least", "median"], steps)
