@@ -148,7 +148,9 @@ void Writer::loop() {
         }
         const auto now = Clock::now();
         settle_the_silent(now);
-        if (ingest_.has_changes() && !changed_since_) {
+        if (!ingest_.has_changes()) {
+            changed_since_.reset();
+        } else if (!changed_since_) {
             changed_since_ = now;
         }
         if (is_due(now)) {
@@ -173,7 +175,7 @@ void Writer::take_items() {
             return;
         }
         std::visit([this](auto& what) { handle(what); }, *item);
-        if (!changed_since_) {
+        if (!changed_since_ && ingest_.has_changes()) {
             changed_since_ = Clock::now();
         }
         // Waiting for what else may come would cost the deadline.

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <iterator>
+
 #include <nlohmann/json.hpp>
 
 #include "daemon_process.hpp"
@@ -80,6 +82,24 @@ TEST_F(Daemon, StoresATraceAndEndsInOrder) {
     EXPECT_FALSE(std::filesystem::exists(socket()));
     EXPECT_FALSE(std::filesystem::exists(database() + "-wal"))
         << "everything is in the database itself";
+}
+
+TEST_F(Daemon, CostsNothingWhileNobodyRecords) {
+    const Program daemon = run_daemon(folder());
+    {
+        Client client(socket());
+        ASSERT_TRUE(client.say_hello(small_probe().hello()));
+        EXPECT_TRUE(client.say_bye());
+    }
+    ASSERT_TRUE(eventually([&] { return text("SELECT state FROM process") == "ended"; }));
+    const auto cpu_ticks = [&daemon] {
+        std::ifstream file("/proc/" + std::to_string(daemon.pid()) + "/stat");
+        std::vector<std::string> fields(std::istream_iterator<std::string>(file), {});
+        return std::stoul(fields.at(13)) + std::stoul(fields.at(14));  // utime, stime: 10 ms each
+    };
+    const auto before = cpu_ticks();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    EXPECT_LE(cpu_ticks() - before, 10U) << "a loop that spins would have taken 50";
 }
 
 TEST_F(Daemon, SocketAndStoreAreForTheirOwnerOnly) {
