@@ -253,6 +253,19 @@ def test_ctrl_c_reaches_the_program_which_dies_by_it(tmp_path):
         assert b"kolo_probe" not in err
 
 
+@pytest.mark.parametrize("words", [["program.py"], ["-m", "program"]])
+def test_with_a_safe_path_the_programs_folder_is_not_on_it(tmp_path, words):
+    # Python reads PYTHONSAFEPATH from 3.11 on; before, both must ignore it.
+    script(tmp_path, "import sys\nprint(sys.path)\n")
+    env = environment(PYTHONSAFEPATH="1")
+    ours = ["-m", "kolo_probe", "run", *words]
+    plain, recorded = (
+        subprocess.run([sys.executable, *command], cwd=tmp_path, env=env, capture_output=True, timeout=60)
+        for command in (words, ours)
+    )
+    assert (recorded.returncode, recorded.stdout) == (plain.returncode, plain.stdout)
+
+
 def test_standard_input_is_the_programs(tmp_path):
     script(tmp_path, "print(input())")
     done = subprocess.run(
