@@ -59,6 +59,23 @@ void resolve_unchanged(ActivationValues& values) {
     }
 }
 
+/// What was closed while it was suspended is left by GeneratorExit: nobody raised that.
+[[nodiscard]] bool is_closed_generator(const Recording& recording, const Activation& activation) {
+    const store::StoredCode* code = find_code(recording, activation.code);
+    if (!activation.has_steps || code == nullptr ||
+        (code->flags & (kGenerator | kCoroutine | kAsyncGenerator)) == 0) {
+        return false;
+    }
+    ValueTree tree;
+    parse_values(payload_at(recording, activation.end_record).bytes, tree);
+    if (tree.roots.empty() || !is_tagged(tree[0], proto::Tag::kException) ||
+        Parts(tree, 0).empty()) {
+        return false;
+    }
+    const std::string_view type = tree[1].text;
+    return type == "GeneratorExit" || type == "builtins.GeneratorExit";
+}
+
 }  // namespace
 
 std::string_view outcome_name(Outcome outcome) noexcept {
@@ -149,24 +166,6 @@ bool is_suspended(const Recording& recording, ActivationIndex index) {
     }
     const auto steps = steps_of(recording.tree, index);
     return !steps.empty() && steps.back().kind == proto::EventKind::kYield;
-}
-
-/// What was closed while it was suspended is left by GeneratorExit: nobody raised that.
-[[nodiscard]] static bool is_closed_generator(const Recording& recording,
-                                              const Activation& activation) {
-    const store::StoredCode* code = find_code(recording, activation.code);
-    if (!activation.has_steps || code == nullptr ||
-        (code->flags & (kGenerator | kCoroutine | kAsyncGenerator)) == 0) {
-        return false;
-    }
-    ValueTree tree;
-    parse_values(payload_at(recording, activation.end_record).bytes, tree);
-    if (tree.roots.empty() || !is_tagged(tree[0], proto::Tag::kException) ||
-        Parts(tree, 0).empty()) {
-        return false;
-    }
-    const std::string_view type = tree[1].text;
-    return type == "GeneratorExit" || type == "builtins.GeneratorExit";
 }
 
 Outcome outcome_of(const Recording& recording, ActivationIndex index) {

@@ -43,7 +43,7 @@ TEST(Output, AFullDiskIsAnError) {
 
 class Terminal : public ::testing::Test {
   protected:
-    Terminal() {
+    void SetUp() override {
         int outer = -1;
         int inner = -1;
         winsize size{};
@@ -56,7 +56,7 @@ class Terminal : public ::testing::Test {
         ::unsetenv("COLUMNS");         // NOLINT(concurrency-mt-unsafe)
         ::setenv("TERM", "xterm", 1);  // NOLINT(concurrency-mt-unsafe)
     }
-    ~Terminal() override {
+    void TearDown() override {
         ::unsetenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
     }
 

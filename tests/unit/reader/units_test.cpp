@@ -61,7 +61,7 @@ TEST(Times, AgesAreRoughAndNeverNegative) {
     EXPECT_EQ(format_age(5 * kSecond), "5 s ago");
     EXPECT_EQ(format_age(125 * kSecond), "2 min ago");
     EXPECT_EQ(format_age(7200 * kSecond), "2 h ago");
-    EXPECT_EQ(format_age(3 * 86400 * kSecond), "3 days ago");
+    EXPECT_EQ(format_age(3L * 86400 * kSecond), "3 days ago");
 }
 
 TEST(Text, EscapesWhatATerminalWouldObey) {
