@@ -1,10 +1,14 @@
 # What a wheel holds beside the Python files: the extension module in its package, the two programs in the folder of scripts.
 
 if(TARGET _probe)
+    # The hot path crosses files: hook, recorder, encoder, ring.
+    include(CheckIPOSupported)
+    check_ipo_supported(RESULT kolo_has_lto OUTPUT kolo_lto_reason LANGUAGES CXX)
+    if(kolo_has_lto)
+        set_target_properties(_probe kolo_probe_core PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+    else()
+        message(STATUS "The extension module is built without link-time optimisation: ${kolo_lto_reason}")
+    endif()
     install(TARGETS _probe LIBRARY DESTINATION kolo_probe)
 endif()
-foreach(program kolo-collectord kolo-trace)
-    if(TARGET ${program})
-        install(TARGETS ${program} RUNTIME DESTINATION "${SKBUILD_SCRIPTS_DIR}")
-    endif()
-endforeach()
+install(TARGETS kolo-collectord kolo-trace RUNTIME DESTINATION "${SKBUILD_SCRIPTS_DIR}")
