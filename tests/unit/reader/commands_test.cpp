@@ -12,8 +12,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "reader/value_json.hpp"
 #include "tests/unit/reader/fake_store.hpp"
 #include "tests/unit/reader/fake_trace.hpp"
 #include "tests/unit/reader/printed.hpp"
@@ -21,7 +20,6 @@
 namespace kolo::reader::testing {
 namespace {
 
-using json = nlohmann::ordered_json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -36,6 +34,7 @@ struct Result {
 Result kolo_trace(std::vector<std::string> words) {
     words.insert(words.begin(), "kolo-trace");
     std::vector<const char*> argv;
+    argv.reserve(words.size());
     for (const std::string& word : words) {
         argv.push_back(word.c_str());
     }
@@ -97,7 +96,7 @@ TEST_F(Commands, ListShowsTheLatestFirst) {
 TEST_F(Commands, ListAsJsonIsOneObjectALineWithTheSettledKeys) {
     const Result result = run_here({"list", "--json"});
     ASSERT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2);
-    const auto line = json::parse(result.out.substr(0, result.out.find('\n')));
+    const auto line = Json::parse(result.out.substr(0, result.out.find('\n')));
     std::vector<std::string> keys;
     for (const auto& [key, value] : line.items()) {
         keys.push_back(key);
@@ -106,7 +105,7 @@ TEST_F(Commands, ListAsJsonIsOneObjectALineWithTheSettledKeys) {
                 ::testing::ElementsAre("id", "name", "kind", "status", "started_at", "duration_ns",
                                        "version", "git_sha", "argv", "pid", "activations", "lost"));
     EXPECT_EQ(line["id"], "trc_01B");
-    EXPECT_EQ(line["argv"], (json{"gunicorn", "-w", "2"}));
+    EXPECT_EQ(line["argv"], (Json{"gunicorn", "-w", "2"}));
     EXPECT_EQ(line["git_sha"], nullptr);
     EXPECT_EQ(line["duration_ns"], 4000);
     EXPECT_EQ(line["pid"], 42);
@@ -130,12 +129,12 @@ TEST_F(Commands, ShowPrintsTheTree) {
 TEST_F(Commands, ShowAsJsonHasTheSettledShape) {
     const Result result = run_here({"show", "trc_01A", "--json"});
     ASSERT_EQ(result.code, kDone);
-    const json shown = json::parse(result.out);
+    const Json shown = Json::parse(result.out);
     EXPECT_EQ(shown["trace"]["id"], "trc_01A");
     EXPECT_EQ(shown["threads"],
-              json::parse(R"([{"id":1,"name":"MainThread","native_id":4711,"ident":99}])"));
-    EXPECT_EQ(shown["spans"], json::array());
-    EXPECT_EQ(shown["activations"], json::parse(R"([
+              Json::parse(R"([{"id":1,"name":"MainThread","native_id":4711,"ident":99}])"));
+    EXPECT_EQ(shown["spans"], Json::array());
+    EXPECT_EQ(shown["activations"], Json::parse(R"([
         {"id": "1.0", "parent_id": null, "thread_id": 1, "qualname": "shop.view",
          "path": "/srv/shop/view.py", "line": 10, "start_ns": 1000, "duration_ns": 3000,
          "outcome": "returned", "arguments": {"a": 3, "b": "Tea"}, "result": 7,
@@ -166,7 +165,7 @@ TEST_F(Commands, NodeShowsOneActivationInFull) {
 }
 
 TEST_F(Commands, NodeAsJsonAddsWhatStandsAroundIt) {
-    const json node = json::parse(run_here({"node", "latest", "1.1", "--json"}).out);
+    const Json node = Json::parse(run_here({"node", "latest", "1.1", "--json"}).out);
     EXPECT_EQ(node["id"], "1.1");
     EXPECT_EQ(node["parent_qualname"], "shop.view");
     EXPECT_EQ(node["children"], 0);
@@ -238,7 +237,7 @@ TEST_F(Commands, SaysWhichEventsWereLost) {
     EXPECT_THAT(shown.out, HasSubstr("! lost 15 events: ring_full 12, start_dropped 3\n"
                                      "! neither stored nor counted as lost: 1 event\n"));
     EXPECT_THAT(shown.out, Not(HasSubstr("none lost")));
-    EXPECT_EQ(json::parse(run_here({"list", "--json", "-n", "1"}).out)["lost"], 15);
+    EXPECT_EQ(Json::parse(run_here({"list", "--json", "-n", "1"}).out)["lost"], 15);
 }
 
 TEST_F(Commands, AChunkThatCannotBeUnpackedIsSaid) {
@@ -246,7 +245,7 @@ TEST_F(Commands, AChunkThatCannotBeUnpackedIsSaid) {
     EXPECT_THAT(run_here({"show", "latest"}).out, HasSubstr("! 1 chunk left out"));
     database_.exec("UPDATE chunk SET codec = 77");
     EXPECT_EQ(
-        json::parse(
+        Json::parse(
             run_here({"show", "latest", "--json"}).out)["trace"]["notes"]["unreadable_chunks"],
         1);
 }
