@@ -12,6 +12,12 @@ namespace kolo::probe {
 
 namespace {
 
+#if PY_VERSION_HEX < 0x030C0000  // where the three had no public name yet
+constexpr auto* PyUnstable_Eval_RequestCodeExtraIndex = _PyEval_RequestCodeExtraIndex;
+constexpr auto* PyUnstable_Code_GetExtra = _PyCode_GetExtra;
+constexpr auto* PyUnstable_Code_SetExtra = _PyCode_SetExtra;
+#endif
+
 Py_ssize_t g_slot = -1;
 
 /// Stands in the slot of rejected code; never dereferenced.
@@ -72,7 +78,7 @@ void free_info(void* extra) noexcept {
 
 bool claim_code_slot() noexcept {
     if (g_slot < 0) {
-        g_slot = _PyEval_RequestCodeExtraIndex(free_info);
+        g_slot = PyUnstable_Eval_RequestCodeExtraIndex(free_info);
     }
     return g_slot >= 0;
 }
@@ -81,7 +87,7 @@ CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
                     const Redaction& redaction) noexcept {
     auto* object = reinterpret_cast<PyObject*>(code);
     void* extra = nullptr;
-    if (_PyCode_GetExtra(object, g_slot, &extra) != 0) {
+    if (PyUnstable_Code_GetExtra(object, g_slot, &extra) != 0) {
         return nullptr;
     }
     if (extra == kRejected) {
@@ -92,11 +98,11 @@ CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
     }
     try {
         if (!filters.accepts(text_of(code->co_filename))) {
-            static_cast<void>(_PyCode_SetExtra(object, g_slot, kRejected));
+            static_cast<void>(PyUnstable_Code_SetExtra(object, g_slot, kRejected));
             return nullptr;
         }
         std::unique_ptr<CodeInfo> info = examine(code, redaction);
-        return _PyCode_SetExtra(object, g_slot, info.get()) == 0 ? info.release() : nullptr;
+        return PyUnstable_Code_SetExtra(object, g_slot, info.get()) == 0 ? info.release() : nullptr;
     } catch (const std::bad_alloc&) {
         return nullptr;  // decided again at the next call
     }

@@ -111,10 +111,8 @@ void end(TraceToken token, const std::optional<std::string>& name) {
 }
 
 void adopt(TraceToken token) {
-    if (Process* process = current_process()) {
-        if (Recorder* recorder = ensure_recorder(*process)) {
-            recorder->adopt(trace_of(token));
-        }
+    if (current_process() != nullptr) {
+        adopt_trace(token);
         set_hook_on_new_thread();
     }
 }

@@ -258,10 +258,10 @@ bool RecordWriter::resume(const FrameEvent& event, const Activation& activation,
     return true;
 }
 
-void RecordWriter::leave(const FrameEvent& event, const Activation& activation, Exit exit,
+bool RecordWriter::leave(const FrameEvent& event, const Activation& activation, Exit exit,
                          std::uint32_t running) noexcept {
     if (!ring_.make_room(proto::kEndRoom, running)) {
-        return;  // cannot be: this segment's room was held back
+        return false;
     }
     const proto::Ticks now = read_ticks();
     if (ring_.wire.trace != activation.trace.number) {
@@ -298,6 +298,7 @@ void RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
         write_long(kind, activation, payload, now);
     }
     ring_.wire.current = activation.parent;
+    return true;
 }
 
 void RecordWriter::write_short(const Activation& activation, Exit exit, bool is_none,

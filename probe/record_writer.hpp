@@ -43,9 +43,10 @@ class RecordWriter {
                              std::uint32_t running) noexcept;
     [[nodiscard]] bool resume(const FrameEvent& event, const Activation& activation, bool thrown,
                               std::uint32_t running) noexcept;
-    /// `running`: the same, the one that is left not among them.
-    void leave(const FrameEvent& event, const Activation& activation, Exit exit,
-               std::uint32_t running) noexcept;
+    /// `running`: the same, the one that is left not among them. False only where its room was not
+    /// held back.
+    [[nodiscard]] bool leave(const FrameEvent& event, const Activation& activation, Exit exit,
+                             std::uint32_t running) noexcept;
 
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
 

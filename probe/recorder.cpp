@@ -72,6 +72,10 @@ void Recorder::follow_greenlet() noexcept {
 
 void Recorder::enter() noexcept {
     follow_greenlet();
+    unpark();
+}
+
+void Recorder::unpark() noexcept {
     if (parked_) {
         ring().unpark();
         parked_ = false;
@@ -195,12 +199,10 @@ void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
     follow_greenlet();
     const std::size_t index = stack_.find(event.frame.address);
     if (index == stack_.size()) {
-        return;  // started before tracing
+        leave_suspended(event, exit);
+        return;
     }
-    if (parked_) {
-        ring().unpark();
-        parked_ = false;
-    }
+    unpark();
     const TraceRef boundary = drop_entries_above(index);
     const StackEntry entry = stack_.top();
     stack_.pop();
@@ -232,12 +234,38 @@ void Recorder::leave_recorded(const FrameEvent& event, const StackEntry& entry, 
                               const TraceRef& boundary) noexcept {
     count(entry.activation.trace);
     --running_;
-    writer_.leave(event, entry.activation, exit, running_);
+    // There is room: it was held back for this end.
+    static_cast<void>(writer_.leave(event, entry.activation, exit, running_));
     if (exit == Exit::kYield) {
         suspend(event.frame.address, entry, EntryKind::kRecorded, boundary);
     } else {
         close_activation(entry.activation);
     }
+}
+
+void Recorder::leave_suspended(const FrameEvent& event, Exit exit) noexcept {
+    // After throw() through `yield from` the outer frame goes on without an event (3.11's profile
+    // hook): its end finds it suspended. A frame that is not known here either started before
+    // tracing.
+    const auto suspended = process_.suspended.take(event.frame.address);
+    if (!suspended) {
+        return;
+    }
+    unpark();
+    StackEntry entry;
+    entry.activation = suspended->activation;
+    count(entry.activation.trace);
+    if (suspended->kind == EntryKind::kStartDropped) {
+        process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
+    } else if (!writer_.leave(event, entry.activation, exit, running_)) {
+        process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
+    }
+    if (exit == Exit::kYield) {
+        suspend(event.frame.address, entry, suspended->kind, suspended->boundary);
+    } else {
+        close_activation(entry.activation);
+    }
+    leave_idle();
 }
 
 void Recorder::suspend(const void* frame, const StackEntry& entry, EntryKind kind,

@@ -55,6 +55,7 @@ class Recorder {
     void follow_greenlet() noexcept;
     /// Takes the parked block back before, and parks it after, what may write.
     void enter() noexcept;
+    void unpark() noexcept;
     void leave_idle() noexcept;
 
     /// Counts an event as emitted.
@@ -64,6 +65,7 @@ class Recorder {
     [[nodiscard]] bool push(const StackEntry& entry) noexcept;
     void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
                         const TraceRef& boundary) noexcept;
+    void leave_suspended(const FrameEvent& event, Exit exit) noexcept;
     void suspend(const void* frame, const StackEntry& entry, EntryKind kind,
                  const TraceRef& boundary) noexcept;
     [[nodiscard]] TraceRef drop_entries_above(std::size_t index) noexcept;

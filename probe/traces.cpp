@@ -218,6 +218,21 @@ void resume_trace(TraceToken token) noexcept {
     }
 }
 
+void adopt_trace(TraceToken token) noexcept {
+    Process* process = current_process();
+    Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;
+    if (recorder == nullptr) {
+        return;
+    }
+    if (current_greenlet() == nullptr) {
+        recorder->adopt(trace_of(token));
+    } else {
+        // gevent's threads are greenlets and share this thread's recorder; the Context of each is
+        // its own, and goes when it goes.
+        set_variable(trace_of(token));
+    }
+}
+
 TraceToken current_trace() noexcept {
     Process* process = current_process();
     Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;

@@ -39,6 +39,8 @@ void end_trace(TraceToken token, std::optional<std::string_view> name) noexcept;
 /// For generators that hold a trace: takes boundary and context variable away, or puts them back.
 void suspend_trace(TraceToken token) noexcept;
 void resume_trace(TraceToken token) noexcept;
+/// Plain calls made here that find no other trace belong to this one from now on; 0: to none.
+void adopt_trace(TraceToken token) noexcept;
 /// The trace that a call made here and now would belong to.
 [[nodiscard]] TraceToken current_trace() noexcept;
 [[nodiscard]] std::optional<std::string> trace_id_of(TraceToken token);
