@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestLook{5};
 constexpr milliseconds kLongestLook{50};
+/// When nothing but remains of closed traces is left.
+constexpr milliseconds kLingeringLook{1000};
 /// Looks in a row that found nothing, before they become rarer.
 constexpr int kPatientLooks = 4;
 /// A hello that is not answered by then was not sent to a collector.
@@ -218,7 +220,7 @@ bool Courier::handle_ack(proto::Bytes body, TimePoint now) {
 
 bool Courier::wants_connection(const Wishes& wishes) const noexcept {
     return !dialer_.has_given_up() &&
-           (!ever_connected_ || wishes.shutdown || !outbox_.is_settled());
+           (!ever_connected_ || wishes.shutdown || !outbox_.is_at_rest());
 }
 
 void Courier::connect(const Wishes& wishes, TimePoint now) {
@@ -389,24 +391,30 @@ void Courier::rest(const Wishes& wishes, TimePoint now) {
         wait(std::nullopt);
         return;
     }
-    if (!outbox_.is_settled() || flush_mark_ || wishes.shutdown) {
-        static_cast<void>(outbox_.reclaim(now));
-        wait(next_look_);
+    if (outbox_.is_at_rest() && !flush_mark_ && !wishes.shutdown) {
+        rest_long(now);
         return;
     }
-    rest_long(now);
+    static_cast<void>(outbox_.reclaim(now));
+    // Once looks are rare, whoever has something new may ring (relaxed: the wait is short anyway).
+    exchange_.sleeps.store(look_interval_ > kShortestLook, std::memory_order_relaxed);
+    wait(next_look_);
+    exchange_.sleeps.store(false, std::memory_order_relaxed);
 }
 
 /// With nothing live and all acknowledged: until somebody rings, or a block can be given back.
 void Courier::rest_long(TimePoint now) {
-    const auto reclaim_at = outbox_.reclaim(now);
+    std::optional<TimePoint> until = outbox_.reclaim(now);
+    if (!outbox_.is_settled()) {
+        until = std::min(until.value_or(TimePoint::max()), now + kLingeringLook);
+    }
     // acquire and release, as wake() does it: of the two exchanges one comes first. Is it ours, the
     // other thread sees the flag and rings; is it theirs, we see below what they did before it.
     static_cast<void>(exchange_.sleeps.exchange(true, std::memory_order_acq_rel));
     static_cast<void>(outbox_.look(now));
     round_is_told_ = phase_ != Phase::kOpen;
-    if (outbox_.is_settled()) {
-        wait(reclaim_at);
+    if (outbox_.is_at_rest()) {
+        wait(until);
     }
     // relaxed: at worst somebody rings for nothing
     exchange_.sleeps.store(false, std::memory_order_relaxed);

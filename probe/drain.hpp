@@ -50,7 +50,8 @@ struct DrainExchange {
 
     // Set by callers; the thread looks at it wherever it comes by.
     std::atomic<bool> stop{false};
-    // The thread is about to sleep for long: whoever has something new must write to the eventfd.
+    // The thread sleeps until it is rung, or for longer than usual: whoever has something new
+    // writes to the eventfd.
     std::atomic<bool> sleeps{false};
     Descriptor eventfd;
 

@@ -397,11 +397,11 @@ bool Outbox::has_told_all() const noexcept {
            std::all_of(rings_.begin(), rings_.end(), is_told);
 }
 
-bool Outbox::is_settled() const noexcept {
+bool Outbox::is_at_rest() const noexcept {
     const bool counts_are_told = counts_told_
                                      ? std::memcmp(&*counts_told_, &counts_, sizeof counts_) == 0
                                      : is_zero(counts_);
-    return slots_read_ && slots_.is_empty() && counts_are_told &&
+    return slots_read_ && slots_.only_lingers() && counts_are_told &&
            codes_acknowledged_ >= codes_used_ &&
            std::all_of(rings_.begin(), rings_.end(),
                        [](const RingOut& ring) { return is_told(ring) && is_acknowledged(ring); });

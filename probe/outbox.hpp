@@ -55,7 +55,10 @@ class Outbox {
     [[nodiscard]] std::optional<TimePoint> reclaim(TimePoint now);
 
     /// Nothing is live, untold or unacknowledged, as of the last look.
-    [[nodiscard]] bool is_settled() const noexcept;
+    [[nodiscard]] bool is_settled() const noexcept { return slots_.is_empty() && is_at_rest(); }
+    /// The same, but that something of traces that are closed may still run (a generator that is
+    /// suspended for ever): worth a look now and then, and no more.
+    [[nodiscard]] bool is_at_rest() const noexcept;
     /// Every end that can be told has been.
     [[nodiscard]] bool has_told_all() const noexcept;
 

@@ -206,6 +206,14 @@ void SlotWatch::free_finished() {
     });
 }
 
+bool SlotWatch::only_lingers() const noexcept {
+    return std::all_of(watched_.begin(), watched_.end(), [](const auto& entry) {
+        const Watched& trace = entry.second;
+        return trace.close == Close::kAcknowledged && trace.announced &&
+               is_same(trace.image, trace.told);
+    });
+}
+
 bool SlotWatch::has_untold() const noexcept {
     return std::any_of(watched_.begin(), watched_.end(), [](const auto& entry) {
         const Watched& trace = entry.second;

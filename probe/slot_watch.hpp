@@ -57,6 +57,8 @@ class SlotWatch {
 
     /// No slot is taken.
     [[nodiscard]] bool is_empty() const noexcept { return watched_.empty(); }
+    /// All that is left of the taken slots is that something of a closed trace still runs.
+    [[nodiscard]] bool only_lingers() const noexcept;
     /// Whether something would be appended, or the next look will find an end to tell.
     [[nodiscard]] bool has_untold() const noexcept;
     /// The traces that have ended and of which nothing runs, but whose end is not acknowledged.

@@ -349,6 +349,8 @@ TEST(Outbox, ATraceClosesHalfAMinuteAfterItsEndWhateverRuns) {
     EXPECT_EQ(store.times_closed[to_integer(trace)], 1) << "once, while it stays as it is";
     ASSERT_TRUE(bench.acknowledge(store));
     EXPECT_TRUE(bench.recording.holds(trace)) << "what runs may still count into it";
+    EXPECT_FALSE(bench.outbox.is_settled());
+    EXPECT_TRUE(bench.outbox.is_at_rest()) << "and is no reason to stay awake";
     bench.recording.lose(trace, proto::LossReason::kTraceEnded);
     bench.recording.set_open_roots(trace, 0);
     bench.settle(store);
