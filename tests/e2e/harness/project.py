@@ -129,7 +129,7 @@ class Project:
         environment: Mapping[str, str] | None = None,
     ) -> Server:
         """Starts gunicorn on a free port and waits until it listens."""
-        command = [program("gunicorn"), "--bind", "127.0.0.1:0", "--log-level", "info", *words, application]
+        command = [program("gunicorn"), "--bind", "127.0.0.1:0", "--timeout", "300", *words, application]
         server = Server(self.start(command, folder=folder, environment=environment))
         server.address = server.running.wait_for("gunicorn listens", server.find_address)
         return server
