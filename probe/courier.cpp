@@ -372,8 +372,8 @@ void Courier::warn(TimePoint now) {
 // --- resting -------------------------------------------------------------------------------------
 
 void Courier::rest(const Wishes& wishes, TimePoint now) {
-    if (connection_.has_output()) {
-        // Its socket is full: writable is what we wait for.
+    if (connection_.has_output() || bye_told_) {
+        // Its socket is full: writable is what we wait for. Behind the bye, its ack.
         wait(now + kLongestLook);
         return;
     }
