@@ -129,6 +129,9 @@ Process& Ingest::recall_or_make(const proto::Hello& hello) {
 
 proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::uint64_t pid) {
     Process& process = recall_or_make(hello);
+    // Once it was given up, traces were closed that it never told the end of.
+    const bool was_given_up = process.row.state != store::ProcessState::kConnected &&
+                              process.row.state != store::ProcessState::kDisconnected;
     process.row.pid = pid;
     process.row.state = store::ProcessState::kConnected;
     process.row.ended_at.reset();
@@ -167,8 +170,8 @@ proto::Welcome Ingest::hello(SessionId session, const proto::Hello& hello, std::
                          [](const auto& a, const auto& b) { return a.ring > b.ring; });
         welcome.rings.resize(kRingsTold);
     }
-    if (const auto recalled = store::recall_closed(database_, process.row.key); !recalled.empty()) {
-        welcome.closed = recalled;
+    if (!was_given_up) {
+        welcome.closed = store::recall_closed(database_, process.row.key);
     }
     return welcome;
 }

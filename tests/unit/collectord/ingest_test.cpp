@@ -336,6 +336,30 @@ TEST_F(IngestTest, ACommitThatFailsIsDoneAgainAsItWas) {
     EXPECT_EQ(text("SELECT status FROM trace"), "complete");
 }
 
+TEST_F(IngestTest, AWelcomeTellsWhichEndsAreStored) {
+    probe.traces = {image_of(1, "closed", proto::SlotState::kEnded), image_of(2, "open")};
+    probe.closed = {1};
+    say_hello();
+    send_all();
+    EXPECT_TRUE(ingest.hello(kSession, probe.hello(), 4711).closed.empty()) << "not committed yet";
+    commit();
+    EXPECT_EQ(ingest.hello(kSession, probe.hello(), 4711).closed,
+              std::vector{proto::TraceNumber{1}});
+}
+
+/// A probe cuts a collector off that says an end is stored which was never told.
+TEST_F(IngestTest, AWelcomeTellsNoEndThatOnlyTheCollectorMade) {
+    probe.traces = {image_of(1, "ended", proto::SlotState::kEnded)};
+    say_hello();
+    send_all();
+    ingest.disconnected(kSession, probe.id);
+    ingest.died(probe.id, probe.arena(), [] {});
+    commit();
+    EXPECT_EQ(text("SELECT status FROM trace"), "complete");
+    EXPECT_TRUE(ingest.hello(kSession, probe.hello(), 4711).closed.empty())
+        << "it was not dead after all";
+}
+
 TEST_F(IngestTest, AProcessThatWasGivenUpMayComeBack) {
     probe.traces = {image_of(1, "GET /")};
     probe.rings = {calls_of(1, 1, 3)};
