@@ -63,7 +63,7 @@ class SpawnTest : public ::testing::Test {
 TEST_F(SpawnTest, RunsApartFromTheApplication) {
     write_daemon(
         "{ echo arguments \"$@\"; echo parent $PPID; cat /proc/$$/stat; ls -l /proc/$$/fd;"
-        " grep SigBlk /proc/$$/status; pwd; env; } > \"$REPORT.part\"\n"
+        " grep SigBlk /proc/self/status; pwd; env; } > \"$REPORT.part\"\n"
         "echo trouble >&2\n"
         "mv \"$REPORT.part\" \"$REPORT\"\n");
     plan_.arguments = {"--spawned", "--socket", "/somewhere/collector.sock"};
