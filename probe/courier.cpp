@@ -342,8 +342,10 @@ void Courier::serve_shutdown(const Wishes& wishes) {
         return;
     }
     is_through_ = true;
+    const bool all_stored = outbox_.is_settled();
+    warn(DrainClock::now(), !all_stored);
     const std::lock_guard lock(exchange_.mutex);
-    exchange_.all_stored = outbox_.is_settled();
+    exchange_.all_stored = all_stored;
     exchange_.shutdown_done = true;
     exchange_.changed.notify_all();
 }
@@ -363,8 +365,8 @@ void Courier::publish() {
     exchange_.changed.notify_all();
 }
 
-void Courier::warn(TimePoint now) {
-    if (const auto warning = dialer_.take_warning(now)) {
+void Courier::warn(TimePoint now, bool is_last) {
+    if (const auto warning = dialer_.take_warning(now, is_last)) {
         static_cast<void>(!write(STDERR_FILENO, warning->data(), warning->size()));
     }
 }

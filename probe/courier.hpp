@@ -63,7 +63,7 @@ class Courier {
     void serve_shutdown(const Wishes& wishes);
     [[nodiscard]] bool is_shutdown_in_vain() const noexcept;
     void publish();
-    void warn(TimePoint now);
+    void warn(TimePoint now, bool is_last = false);
 
     void rest(const Wishes& wishes, TimePoint now);
     void rest_long(TimePoint now);

@@ -242,15 +242,16 @@ void Dialer::refused(const proto::Refused& refused, TimePoint now) {
     }
 }
 
-std::optional<std::string> Dialer::take_warning(TimePoint now) {
+std::optional<std::string> Dialer::take_warning(TimePoint now, bool is_last) {
     const bool lasts = wanted_since_ && now - *wanted_since_ > kPatience;
     const bool for_good = gave_up_ || (failing_ && settings_.collector == CollectorMode::kAuto);
-    if (warned_ || error_.empty() || (!lasts && !for_good)) {
+    if (warned_ || error_.empty() || (!lasts && !for_good && !is_last)) {
         return std::nullopt;
     }
     warned_ = true;
     return "kolo-probe: " + error_ + (advice_.empty() ? "" : "; " + advice_) +
-           ". The program goes on; what it records is kept as far as it fits.\n";
+           (is_last ? ". What the program recorded is lost.\n"
+                    : ". The program goes on; what it records is kept as far as it fits.\n");
 }
 
 }  // namespace kolo::probe

@@ -45,8 +45,9 @@ class Dialer {
     [[nodiscard]] bool is_failing() const noexcept { return failing_; }
     /// Why; empty while all is well.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
-    /// A line for the user, when there is a new one to tell: once in a process.
-    [[nodiscard]] std::optional<std::string> take_warning(TimePoint now);
+    /// A line for the user, when there is a new one to tell: once in a process. `is_last`: the
+    /// process ends, and what it recorded with it.
+    [[nodiscard]] std::optional<std::string> take_warning(TimePoint now, bool is_last = false);
 
     /// In a forked child.
     void close_descriptors() noexcept {
