@@ -16,14 +16,16 @@ MB = 1 << 20
 
 
 def sizes(where: Project, **environment: str) -> dict[str, float]:
-    """Resident memory of the worker, in MB, after so many requests."""
+    """Memory of the worker, in MB, after so many requests; the arena is the shared memory in it."""
     server = where.start_server("shop.wsgi", "-w", "1", environment=where.environment(**environment))
     (worker,) = wait_until("the worker runs", server.workers)
     found, sent = {}, 0
     for step in STEPS:
         get_all(server.address, [f"/echo/m-{n}/?hops=30" for n in range(sent, step)], IN_FLIGHT)
         sent = step
-        found[str(step)] = resident_bytes(worker) / MB
+        shared = resident_bytes(worker, "RssShmem") / MB
+        found[str(step)] = resident_bytes(worker) / MB - shared
+        found[f"{step}, arena"] = shared
     assert server.workers() == [worker]
     server.stop()
     return found
@@ -37,13 +39,14 @@ def main() -> None:
         daemon_mb = resident_bytes(collector.pid) / MB
         collector.terminate()
     plain, probed = results["without the probe"][0], results["with the probe"][0]
-    columns = [f"{step} requests" for step in STEPS]
+    steps = [str(step) for step in STEPS]
     table = {
-        "without the probe": list(plain.values()),
-        "with the probe": list(probed.values()),
-        "more": [probed[step] - plain[step] for step in plain],
+        "without the probe": [plain[step] for step in steps],
+        "with the probe": [probed[step] for step in steps],
+        "more (budget 8)": [probed[step] - plain[step] for step in steps],
+        "the arena": [probed[f"{step}, arena"] for step in steps],
     }
-    report("MB resident in the worker", columns, table, 1)
+    report("MB resident in the worker, the arena apart, after so many requests", steps, table, 1)
     print(f"\nthe collector, at the end: {daemon_mb:.1f} MB (budget 200)")
     write(options.json, "memory", results, collector_mb=daemon_mb)
 

@@ -38,11 +38,17 @@ def targets(count: int, forms: tuple[str, ...]) -> list[str]:
     return wave + mix
 
 
-@pytest.mark.parametrize("workers", WORKERS)
-def test_each_request_is_one_whole_trace_of_its_own(project, is_long, workers):
+# The default hook everywhere; the profile hook, which every Python falls back to, where requests interleave.
+CASES = [(workers, "auto") for workers in WORKERS]
+CASES += [(workers, "profile") for workers in ("gthread", "uvicorn", "gevent")]
+
+
+@pytest.mark.parametrize(("workers", "hook"), CASES)
+def test_each_request_is_one_whole_trace_of_its_own(project, is_long, workers, hook):
     """Contract: with 8 requests in flight, each has exactly one complete trace that holds all its events and
     no event of another; nothing is lost; processes say good-bye; daemon and server end in order."""
     application, words, forms = WORKERS[workers]
+    project.configure(f'hook = "{hook}"\n')
     daemon = project.start_collector()
     server = project.start_server(application, *words)
     answers = get_all(server.address, targets(LONG_REQUESTS if is_long else REQUESTS, forms), IN_FLIGHT)

@@ -166,9 +166,9 @@ def descendants_of(pid: int) -> list[int]:
     return found
 
 
-def resident_bytes(pid: int) -> int:
-    """Memory of a process that is in RAM, shared pages included."""
+def resident_bytes(pid: int, kind: str = "VmRSS") -> int:
+    """Memory of a process that is in RAM: all, or "RssAnon", "RssFile", "RssShmem" (the arena) alone."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
     return 0
