@@ -6,7 +6,7 @@ closes the same. A generator's trace is taken away while it is suspended, as its
 
 from __future__ import annotations
 
-from kolo_probe._enable import begin_or_join
+from kolo_probe._session import begin_or_join
 from kolo_probe._warnings import warn
 
 TYPE_CHECKING = False

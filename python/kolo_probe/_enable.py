@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kolo_probe._session import begin, session
+from kolo_probe._session import begin_or_join, session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from kolo_probe._session import Session
 
     Function = TypeVar("Function", bound=Callable[..., Any])
-
-_KIND = "block"
 
 
 class Enabled:
@@ -91,14 +89,3 @@ def enable(config: Any = None, *, name: str | None = None) -> Any:
     if callable(config) or isinstance(config, (staticmethod, classmethod)):
         return Enabled(None, name)(config)  # @enable without a call
     return Enabled(config, name)
-
-
-def begin_or_join(here: Session, name: str | None) -> tuple[int, bool]:
-    """The token of the trace this code runs in (0: none), and whether it began here and is to be ended."""
-    if here.native is None:
-        return 0, False
-    current = here.native.current_trace()
-    if current:
-        return current, False
-    token = begin(here, _KIND, name)
-    return token, token != 0

@@ -16,23 +16,9 @@ from kolo_probe._warnings import warn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
-    class Native(Protocol):
-        """What this package uses of kolo_probe._probe."""
-
-        def configure(self, settings: dict[str, object]) -> bool: ...
-        def begin_trace(self, kind: str, name: str | None) -> int: ...
-        def end_trace(self, token: int, name: str | None = None) -> None: ...
-        def current_trace(self) -> int: ...
-        def trace_id(self, token: int) -> str | None: ...
-        def adopt_trace(self, token: int) -> None: ...
-        def suspend_trace(self, token: int) -> None: ...
-        def resume_trace(self, token: int) -> None: ...
-        def wait_connected(self, timeout_s: float) -> bool: ...
-        def shutdown(self, timeout_s: float = 5.0) -> bool: ...
-        def register_profiler(self) -> None: ...
-        def register_noop_profiler(self) -> None: ...
+    from kolo_probe._native import Native
 
 
 SHUTDOWN_TIMEOUT_S = 5.0  # the longest that a process may wait at its exit for the last acknowledgement
@@ -129,3 +115,14 @@ def _flush_multiprocessing_child(here: Session, native: Native) -> None:
     except AttributeError:
         return  # another thread is just importing multiprocessing: the next trace tries again
     here.finalizer_pid = os.getpid()
+
+
+def begin_or_join(here: Session, name: str | None) -> tuple[int, bool]:
+    """The token of the trace this code runs in (0: none), and whether it began here and is to be ended."""
+    if here.native is None:
+        return 0, False
+    current = here.native.current_trace()
+    if current:
+        return current, False
+    token = begin(here, "block", name)
+    return token, token != 0

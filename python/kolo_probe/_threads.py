@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from kolo_probe._session import Native
+    from kolo_probe._native import Native
 
 # Tokens of threads being started, by id(thread): only while `start` runs, which keeps the thread alive.
 _starting: dict[int, list[int]] = {}

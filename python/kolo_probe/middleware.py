@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest  # type: ignore[import-untyped, unused-ignore]
     from django.http.response import HttpResponseBase  # type: ignore[import-untyped, unused-ignore]
 
-    from kolo_probe._session import Native
+    from kolo_probe._native import Native
 
     GetResponse = Callable[[HttpRequest], Union[HttpResponseBase, Awaitable[HttpResponseBase]]]
 
