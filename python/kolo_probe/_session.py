@@ -74,6 +74,9 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
     if is_disabled(os.environ):
         return Session(None, with_defaults({}))
     options = with_defaults({**defaults, **file_options(project), **call_options(config)})
+    if "t" in sys.abiflags:  # loading the module would give the whole program its GIL back
+        warn("nothing is recorded: this is a free-threaded build of Python; use an ordinary one to trace")
+        return Session(None, options)
     try:
         from kolo_probe import _probe
 

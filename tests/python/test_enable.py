@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gc
 import inspect
+import sys
 import threading
 import types
 import weakref
@@ -182,6 +183,17 @@ def test_partials_and_callable_objects(probe):
     assert kolo_probe.enable(functools.partial(max, 1))(2) == 2
     assert kolo_probe.enable(Callable())(4) == 4
     assert len(probe.begun()) == 2
+
+
+def test_a_free_threaded_python_runs_untraced_with_one_warning(probe, warned, monkeypatch):
+    monkeypatch.setattr(sys, "abiflags", "t")
+    for _ in range(2):
+        with kolo_probe.enable(name="x") as trace:
+            pass
+    assert trace.trace_id is None
+    assert probe.begun() == []
+    assert len(warned()) == 1
+    assert "free-threaded" in warned()[0]
 
 
 def test_a_class_is_left_as_it_is_with_a_warning(probe, warned):
