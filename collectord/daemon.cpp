@@ -75,7 +75,7 @@ class Daemon {
     Daemon(const Options& options, SQLite::Database database)
         : options_(options),
           acceptor_(io_),
-          signals_(io_, SIGINT, SIGTERM),
+          signals_(io_, SIGINT, SIGTERM, SIGHUP),
           leave_timer_(io_),
           socket_timer_(io_),
           mailbox_([this] { asio::post(io_, [this] { hub_.room(); }); }),
@@ -268,6 +268,8 @@ int serve(const Options& options) {
                               ". Mend it, or give other paths with --db and --socket.");
         }
     }
+    ::umask(0077);               // what SQLite and the log make is nobody else's
+    ::signal(SIGPIPE, SIG_IGN);  // a closed terminal must not end it in the middle of a line
     try {
         start_logging(options);
         if (const auto reason =

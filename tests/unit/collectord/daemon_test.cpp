@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon_process.hpp"
+#include "store/location.hpp"
 #include "stored.hpp"
 
 namespace kolo::collectord::test {
@@ -348,6 +349,30 @@ TEST_F(Daemon, RefusesDatabasesThatAreNotItsOwn) {
     const Said said = run_to_end(folder(), {"--db", (folder() / "newer").string()});
     EXPECT_EQ(said.code, 4);
     EXPECT_NE(said.text.find("newer kolo-probe"), std::string::npos) << said.text;
+}
+
+TEST_F(Daemon, WithoutAPathItStoresBesideKolosDatabase) {
+    const auto kolo = folder() / ".kolo";
+    std::filesystem::create_directory(kolo);
+    {
+        SQLite::Database theirs((kolo / "db.sqlite3").string(),
+                                SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+        theirs.exec("CREATE TABLE traces (id TEXT PRIMARY KEY)");
+    }
+    const std::string before = text_of_file(kolo / "db.sqlite3");
+    ASSERT_EQ(::setenv("KOLO_PATH", folder().c_str(), 1),
+              0);  // NOLINT(concurrency-mt-unsafe): one thread
+    {
+        Program daemon({KOLO_COLLECTORD}, folder() / "output");
+        EXPECT_NO_THROW(Client(kolo / "collector.sock"));
+        EXPECT_NE(daemon.output().find("is Kolo's and left alone"), std::string::npos)
+            << daemon.output();
+        daemon.signal(SIGHUP);
+        EXPECT_EQ(daemon.wait(), 0) << "its terminal was closed";
+    }
+    ::unsetenv("KOLO_PATH");  // NOLINT(concurrency-mt-unsafe): one thread
+    EXPECT_EQ(store::file_kind(kolo / "probe.sqlite3"), store::FileKind::kStore);
+    EXPECT_EQ(text_of_file(kolo / "db.sqlite3"), before);
 }
 
 TEST_F(Daemon, StopsWritingToADatabaseThatWasReplaced) {
