@@ -148,12 +148,13 @@ void Hub::take_hello(Connection& connection, proto::Bytes body, store::Descripto
         return;
     }
     const proto::ProcessId process = hello->process;
-    Peer& peer = peers_[process];
-    if (peer.session != SessionId::kNone) {
-        if (const auto old = connections_.find(peer.session); old != connections_.end()) {
-            old->second->close();  // it connected anew before we saw the old connection's end
+    if (const auto known = peers_.find(process); known != peers_.end()) {
+        if (const auto old = connections_.find(known->second.session); old != connections_.end()) {
+            const std::shared_ptr<Connection> before = old->second;
+            before->close();  // it connected anew before we saw the end; may bury the peer
         }
     }
+    Peer& peer = peers_[process];
     peer.pid = static_cast<std::uint64_t>(std::max(connection.peer().pid, 0));
     peer.session = connection.id();
     peer.arena = hello->arena_bytes != 0 ? std::move(descriptor) : store::Descriptor();

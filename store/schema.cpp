@@ -33,8 +33,10 @@ void prepare(SQLite::Database& database, const std::filesystem::path& path) {
     database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec("PRAGMA cache_size = -16384");
     migrate(database, migrations());
-    // So that the file alone, moved away without its log, is a store.
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (version == 0) {
+        // So that the file alone, moved away without its log, is a store.
+        database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
 }
 
 }  // namespace

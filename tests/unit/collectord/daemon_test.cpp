@@ -469,6 +469,22 @@ TEST_F(Daemon, ASpawnedOneLeavesAfterItsLastConnection) {
     EXPECT_NE(text_of_file(folder() / "collectord.log").find("listening"), std::string::npos);
 }
 
+TEST_F(Daemon, ANewConnectionReplacesTheOldOneOfItsProcess) {
+    const Program daemon = run_daemon(folder());
+    const FakeProbe probe = small_probe();
+    Client old(socket());
+    ASSERT_TRUE(old.say_hello(living_hello(probe, ::getpid())));
+    Client fresh(socket());
+    const auto welcome = fresh.say_hello(living_hello(probe, ::getpid()));
+    ASSERT_TRUE(welcome);
+    EXPECT_FALSE(old.wait_for(proto::MessageType::kAck)) << "closed";
+    for (const Frames& message : probe.messages(*welcome)) {
+        fresh.send(message);
+    }
+    EXPECT_TRUE(fresh.say_bye());
+    EXPECT_EQ(events(1), 202U);
+}
+
 TEST_F(Daemon, AKilledDaemonsSuccessorSettlesWhatIsGone) {
     const FakeProbe probe = small_probe();
     {
