@@ -464,7 +464,12 @@ void Ingest::died(const proto::ProcessId& uuid, const store::Descriptor& arena,
 std::vector<Awaited> Ingest::recall_awaited() {
     std::vector<Awaited> awaited;
     for (const proto::ProcessId& uuid : store::recall_living(database_)) {
-        if (const Process* process = recall(uuid)) {
+        if (Process* process = recall(uuid)) {
+            // It was connected to a collector before this one.
+            if (process->row.state == store::ProcessState::kConnected) {
+                process->row.state = store::ProcessState::kDisconnected;
+                mark_changed(model_, *process);
+            }
             awaited.push_back(
                 {uuid, process->row.boot_id, process->row.pid, process->row.start_time});
         }

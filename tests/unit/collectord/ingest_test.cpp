@@ -360,6 +360,18 @@ TEST_F(IngestTest, AWelcomeTellsNoEndThatOnlyTheCollectorMade) {
         << "it was not dead after all";
 }
 
+TEST_F(IngestTest, WhoeverWasConnectedToAKilledCollectorIsNotConnectedToItsSuccessor) {
+    say_hello();
+    commit();
+    Ingest successor{database};
+    EXPECT_EQ(successor.recall_awaited().size(), 1U);
+    static_cast<void>(successor.commit());
+    EXPECT_EQ(text("SELECT state FROM process"), "disconnected");
+    static_cast<void>(successor.hello(kSession, probe.hello(), 4711));
+    static_cast<void>(successor.commit());
+    EXPECT_EQ(text("SELECT state FROM process"), "connected");
+}
+
 TEST_F(IngestTest, AProcessThatWasGivenUpMayComeBack) {
     probe.traces = {image_of(1, "GET /")};
     probe.rings = {calls_of(1, 1, 3)};
