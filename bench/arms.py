@@ -46,8 +46,10 @@ def interleaved(arms: Mapping[str, Callable[[], Measures]], repetitions: int) ->
     for repetition in range(repetitions):
         for name, measure in arms.items():
             results[name].append(measure())
-        print(f"\r{repetition + 1} of {repetitions}", end="", file=sys.stderr, flush=True)
-    print("\r", end="", file=sys.stderr)
+        if sys.stderr.isatty():
+            print(f"\r{repetition + 1} of {repetitions}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)
     return results
 
 
