@@ -58,8 +58,8 @@ def test_each_request_is_one_whole_trace_of_its_own(project, is_long, workers, h
 
     by_name = check_answers(project.database, answers)
     states = check_accounting(project.database, emitted=events_of(answers))
-    # uvicorn ends by the signal that stopped it, past every exit function of Python's: the collector reads the
-    # rest from the arena, and sees that nothing was going on.
+    # uvicorn ends by the signal that stopped it, past every exit function of Python's: the collector reads
+    # the rest from the arena, and sees that nothing was going on.
     assert set(states) == {"ended"}
     if workers in ("gthread", "gevent"):
         assert most_at_once(by_name.values()) == IN_FLIGHT
