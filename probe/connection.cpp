@@ -120,7 +120,7 @@ void Connection::drop_sent_output() noexcept {
 }
 
 bool Connection::receive() {
-    constexpr std::size_t kPiece = 64 * 1024;
+    constexpr std::size_t kPiece = 64UL * 1024;
     for (;;) {
         const proto::MutableBytes room = input_.prepare(kPiece);
         const ssize_t got = recv(socket_.get(), room.data(), room.size(), MSG_DONTWAIT);

@@ -54,7 +54,7 @@ class Connection {
   private:
     void drop_sent_output() noexcept;
 
-    static constexpr std::size_t kOutputBytes = 512 * 1024;
+    static constexpr std::size_t kOutputBytes = 512UL * 1024;
 
     Descriptor socket_;
     int arena_ = -1;  // to be passed with the next bytes

@@ -30,7 +30,7 @@ constexpr milliseconds kGreetingLimit{10'000};
 constexpr milliseconds kFirstClock{10};
 constexpr milliseconds kLastClock{10'000};
 /// The arguments in a hello, all together: a frame is bounded, argv is not.
-constexpr std::size_t kArgvBytes = 64 * 1024;
+constexpr std::size_t kArgvBytes = 64UL * 1024;
 
 [[nodiscard]] std::vector<std::string> bounded(const std::vector<std::string>& arguments) {
     std::vector<std::string> kept;

@@ -11,7 +11,7 @@ namespace kolo::probe {
 namespace {
 
 /// Codes travel in messages of at most this size, or one entry.
-constexpr std::uint64_t kCodesPiece = 256 * 1024;
+constexpr std::uint64_t kCodesPiece = 256ULL * 1024;
 
 /// Memory first: what is taken from a ring must not be lost to an exception afterwards.
 template <typename T>

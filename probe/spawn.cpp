@@ -72,7 +72,7 @@ void reset_signals() noexcept {
     }
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 void redirect_standard_streams(const char* log) noexcept {

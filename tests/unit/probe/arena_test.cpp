@@ -108,6 +108,7 @@ TEST(Arena, HandsBlocksOutSafelyToManyThreads) {
     std::vector<std::atomic<int>> owners(arena->layout().block_count);
     std::atomic<int> collisions{0};
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([&] {
             for (int i = 0; i < kRounds; ++i) {

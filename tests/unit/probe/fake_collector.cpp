@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+#include <system_error>
 
 namespace kolo::probe {
 
@@ -19,7 +20,7 @@ namespace {
 constexpr int kPatienceMs = 10'000;
 
 [[noreturn]] void fail(const std::string& what) {
-    throw std::runtime_error(what + ": " + std::strerror(errno));
+    throw std::system_error(errno, std::generic_category(), what);
 }
 
 }  // namespace
@@ -233,7 +234,7 @@ bool FakeSession::receive(int timeout_ms) {
     if (ended_ || poll(&readable, 1, timeout_ms) <= 0) {
         return false;
     }
-    const proto::MutableBytes room = frames_.prepare(256 * 1024);
+    const proto::MutableBytes room = frames_.prepare(256UL * 1024);
     iovec bytes{room.data(), room.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     msghdr message{};

@@ -10,7 +10,8 @@ namespace kolo::probe {
 
 namespace {
 
-constexpr std::uint32_t kRoom = 2 * proto::kWordBytes + sizeof(proto::ContextRecord);
+constexpr std::uint32_t kRoom =
+    proto::kWordBytes + proto::kWordBytes + sizeof(proto::ContextRecord);
 
 /// One word of a slot's fields, in a way that a concurrent reader may read it.
 void store_words(proto::TraceFields& to, const proto::TraceFields& from) {

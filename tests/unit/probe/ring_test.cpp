@@ -15,8 +15,6 @@
 namespace kolo::probe {
 namespace {
 
-const proto::TraceNumber kTrace{1};
-
 TEST(Ring, HoldsBackRoomForTheEndOfEverythingThatRuns) {
     Recording recording;
     Thread thread = recording.make_thread();

@@ -152,9 +152,10 @@ TEST_F(SpawnTest, AFileInPlaceOfTheFolderIsAnError) {
 }
 
 TEST_F(SpawnTest, TheDaemonGetsNoSecretsOfTheApplication) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread
     ASSERT_EQ(setenv("SHOP_DATABASE_PASSWORD", "hunter2", 1), 0);
     const auto environment = daemon_environment("/srv/shop");
-    unsetenv("SHOP_DATABASE_PASSWORD");
+    unsetenv("SHOP_DATABASE_PASSWORD");  // NOLINT(concurrency-mt-unsafe): there is one thread
     EXPECT_EQ(std::count(environment.begin(), environment.end(), "KOLO_PATH=/srv/shop"), 1);
     for (const std::string& variable : environment) {
         EXPECT_EQ(variable.find("hunter2"), std::string::npos);
