@@ -196,9 +196,9 @@ std::optional<RecalledTrace> recall_trace(SQLite::Database& database, ProcessKey
 
 std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database, ProcessKey process) {
     std::vector<proto::TraceNumber> closed;
-    SQLite::Statement query(
-        database,
-        "SELECT number FROM trace WHERE process_id = ? AND status = 'complete' ORDER BY number DESC LIMIT ?");
+    SQLite::Statement query(database,
+                            "SELECT number FROM trace WHERE process_id = ? AND status = 'complete' "
+                            "ORDER BY number DESC LIMIT ?");
     query.bind(1, static_cast<std::int64_t>(process));
     query.bind(2, kClosedTold);
     while (query.executeStep()) {

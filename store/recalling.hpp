@@ -28,7 +28,7 @@ struct RecalledProcess {
     std::vector<RingRow> rings;
     std::vector<proto::ClockPair> clocks;
     std::vector<RecalledTrace> traces;  // those that are not complete
-    Losses losses{};                         // in no trace
+    Losses losses{};                    // in no trace
 };
 
 [[nodiscard]] std::optional<RecalledProcess> recall_process(SQLite::Database& database,
@@ -36,7 +36,8 @@ struct RecalledProcess {
 [[nodiscard]] std::optional<RecalledTrace> recall_trace(SQLite::Database& database,
                                                         ProcessKey process, std::uint64_t number);
 /// The latest traces of a process that are complete: as many as can wait for their acknowledgement.
-[[nodiscard]] std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database, ProcessKey process);
+[[nodiscard]] std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database,
+                                                            ProcessKey process);
 /// Processes that were connected or disconnected when a collector last wrote.
 [[nodiscard]] std::vector<proto::ProcessId> recall_living(SQLite::Database& database);
 [[nodiscard]] bool has_trace_id(SQLite::Database& database, const std::string& id);
