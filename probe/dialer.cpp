@@ -22,6 +22,8 @@ constexpr milliseconds kStartingDelay{20};
 /// A daemon that does not answer this long after its start is not waited for, and trouble that
 /// lasts this long is told.
 constexpr seconds kPatience{5};
+/// Connections in a row that were lost at once, before the user is told.
+constexpr int kTooOften = 8;
 /// After a daemon was lost: time for whoever looks after it to start it again, before we do.
 constexpr seconds kSpawnAgainAfter{1};
 /// After a daemon could not be started: before the next attempt.
@@ -210,6 +212,10 @@ void Dialer::lost(TimePoint now) {
     // One that answers and is lost at once, again and again, is not tried more and more often.
     if (answered_at_ && now - *answered_at_ > kLongestDelay) {
         delay_ = kFirstDelay;
+        short_lived_ = 0;
+    } else if (answered_at_ && ++short_lived_ >= kTooOften) {
+        fail("the collector at " + settings_.socket + " closes the connection again and again",
+             "its log says why (collectord.log in the folder of its database)");
     }
     answered_at_.reset();
     back_off(now);
@@ -244,7 +250,8 @@ void Dialer::refused(const proto::Refused& refused, TimePoint now) {
 
 std::optional<std::string> Dialer::take_warning(TimePoint now, bool is_last) {
     const bool lasts = wanted_since_ && now - *wanted_since_ > kPatience;
-    const bool for_good = gave_up_ || (failing_ && settings_.collector == CollectorMode::kAuto);
+    const bool for_good = gave_up_ || short_lived_ >= kTooOften ||
+                          (failing_ && settings_.collector == CollectorMode::kAuto);
     if (warned_ || error_.empty() || (!lasts && !for_good && !is_last)) {
         return std::nullopt;
     }

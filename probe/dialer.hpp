@@ -71,6 +71,7 @@ class Dialer {
     std::optional<TimePoint> wanted_since_;  // no connection although one is wanted
     std::optional<TimePoint> answered_at_;
     bool ever_answered_ = false;
+    int short_lived_ = 0;  // connections in a row that were lost as soon as they were answered
     std::optional<TimePoint> spawned_at_;  // by us; or somebody else's start is being waited for
     TimePoint next_spawn_{};
     Descriptor lock_;

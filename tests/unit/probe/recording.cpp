@@ -152,7 +152,9 @@ proto::TraceNumber Recording::begin_trace() {
         }
         proto::TraceFields fields{};
         fields.number = next_trace_++;
-        const std::string id = "trc_" + std::to_string(fields.number);
+        // As a ULID: 26 characters.
+        const std::string number = std::to_string(fields.number);
+        const std::string id = "trc_01JD" + std::string(22 - number.size(), '0') + number;
         std::memcpy(fields.id, id.data(), id.size());
         slot.version.fetch_add(1, std::memory_order_acq_rel);
         store_words(slot.fields, fields);

@@ -236,6 +236,27 @@ TEST_F(DialerTest, GivesAMissingDaemonFiveSecondsBeforeItComplains) {
     EXPECT_TRUE(dialer.take_warning(now_ + seconds(6)));
 }
 
+TEST_F(DialerTest, SaysWhenACollectorHangsUpAgainAndAgain) {
+    settings_.collector = CollectorMode::kRequire;
+    Dialer dialer(settings_);
+    for (int i = 0; i < 20 && !dialer.is_failing(); ++i) {
+        EXPECT_FALSE(dialer.take_warning(now_));
+        dialer.answered(now_);
+        dialer.lost(now_ + milliseconds(20));
+    }
+    const auto warning = dialer.take_warning(now_);
+    ASSERT_TRUE(warning);
+    EXPECT_NE(warning->find("again and again"), std::string::npos) << *warning;
+    // One that is lost now and then is no news.
+    Dialer other(settings_);
+    for (int i = 0; i < 50; ++i) {
+        other.answered(now_);
+        now_ += seconds(5);
+        other.lost(now_);
+        EXPECT_FALSE(other.take_warning(now_));
+    }
+}
+
 TEST_F(DialerTest, TriesLessAndLessOften) {
     settings_.collector = CollectorMode::kRequire;
     Dialer dialer(settings_);
