@@ -68,7 +68,8 @@ void add_calls(FakeRing& ring, std::uint32_t calls, bool with_values) {
     return load;
 }
 
-[[nodiscard]] Load many_requests(std::uint32_t traces, std::uint32_t events_each) {
+[[nodiscard]] Load many_requests(std::uint32_t traces, std::uint32_t events_each,
+                                 bool with_values) {
     FakeProbe probe;
     Load load;
     load.messages = probe.messages({});
@@ -79,7 +80,7 @@ void add_calls(FakeRing& ring, std::uint32_t calls, bool with_values) {
         proto::append_frame(load.messages.emplace_back(), proto::MessageType::kTrace,
                             image_of(number, "GET /"));
         ring.context(number);
-        add_calls(ring, events_each / 2, false);
+        add_calls(ring, events_each / 2, with_values);
         ring.context(0);
         for (; told_blocks < ring.blocks().size(); ++told_blocks, told_bytes = 0) {
             const FakeBlock& block = ring.blocks()[told_blocks];
@@ -157,11 +158,13 @@ void measure(std::string_view name, const Load& load) {
 int main() {
     const Load large = one_large_trace(5'000'000, false);
     const Load valued = one_large_trace(1'500'000, true);
-    const Load requests = many_requests(20'000, 300);
+    const Load requests = many_requests(20'000, 300, false);
+    const Load valued_requests = many_requests(10'000, 300, true);
     for (int round = 0; round < 3; ++round) {
         measure("one trace, no values", large);
         measure("one trace, 3 small values", valued);
         measure("traces of 300 events", requests);
+        measure("the same, 3 small values", valued_requests);
     }
     return 0;
 }
