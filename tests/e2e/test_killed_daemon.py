@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from harness.accounting import check_accounting, check_answers, check_whole, events_of
-from harness.processes import wait_until
+from harness.processes import kill_and_wait, program, wait_until
 from harness.visits import Load
 
 KILLS, LONG_KILLS = 5, 40
@@ -75,6 +75,49 @@ def test_the_probe_replaces_a_killed_daemon(project):
     server.stop()
     project.wait_for_no_collector()
     check_all(project, load)
+
+
+def test_a_program_that_does_nothing_but_call_outlives_its_daemons(project):
+    """Contract: `kolo-probe run` of a program that calls without a pause, with a small arena, whose daemon
+    is killed three times: the program waits for the next one rather than lose an event, and nothing is
+    doubled."""
+    project.configure("arena_mb = 4\n")
+    script, stop = project.folder / "script.py", project.folder / "stop"
+    script.write_text(
+        f"""
+import os
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+rounds = 0
+while not os.path.exists({str(stop)!r}):
+    fib(10)
+    rounds += 1
+print(rounds)
+"""
+    )
+    running = project.start([program("kolo-probe"), "run", str(script)])
+    seen = set()
+    for _ in range(3):
+        # Connected to a new daemon that has stored something of it.
+        wait_until("its events are stored", lambda: stored_by_another(project, seen), 60)
+        (pid,) = project.collectors()
+        seen.add(pid)
+        kill_and_wait(pid)
+    wait_until("its events are stored", lambda: stored_by_another(project, seen), 60)
+    stop.touch()
+    assert running.wait(60) == 0
+    rounds = int(running.output())
+    project.stop_collectors()
+    calls_of_fib_10 = 177
+    assert check_accounting(project.database, emitted=2 + 2 * calls_of_fib_10 * rounds) == ["ended"]
+
+
+def stored_by_another(project, seen):
+    """A daemon that is none of these is connected and has committed more than was there when it came."""
+    status = project.status()
+    if status is None or status["pid"] in seen or status["commits"] < 3:
+        return False
+    return any(process["state"] == "connected" and process["stored"] for process in status["processes"])
 
 
 def test_a_daemon_that_is_told_to_stop_and_another_one(project):
