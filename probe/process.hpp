@@ -51,8 +51,7 @@ struct Process {
     SuspendedTable suspended;
     std::uint32_t next_code = 1;
     std::uint32_t next_ring = 1;
-    std::uint32_t next_slot = 0;            // where the search for a free slot begins
-    bool drops_until_quarter_free = false;  // a stall ran out: see DESIGN, contract 1
+    std::uint32_t next_slot = 0;  // where the search for a free slot begins
     /// By slot: what only this process needs to know of the trace in it.
     struct LocalTrace {
         TraceRef enclosing;         // what was current when it began

@@ -90,16 +90,19 @@ using ThreadPayload = std::array<std::uint8_t, kMostName + 3>;
 }  // namespace
 
 bool RecordWriter::acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept {
-    if (process_.drops_until_quarter_free) {
+    if (is_out_of_patience_) {
+        // The ring's own share counts as well: at its limit the rest of the arena is of no use to
+        // it.
         const Arena& arena = *process_.arena;
-        process_.drops_until_quarter_free = arena.free_blocks() < arena.layout().block_count / 4;
+        const std::uint32_t quarter = arena.layout().block_count / 4;
+        is_out_of_patience_ = arena.free_blocks() < quarter || ring_.held() > quarter;
     }
     if (ring_.make_room(bytes, running)) {
         return true;
     }
     process_.drain.wake();
-    return process_.configuration.settings.when_full == WhenFull::kWait &&
-           !process_.drops_until_quarter_free && wait_for_room(bytes, running);
+    return process_.configuration.settings.when_full == WhenFull::kWait && !is_out_of_patience_ &&
+           wait_for_room(bytes, running);
 }
 
 bool RecordWriter::wait_for_room(std::uint32_t bytes, std::uint32_t running) noexcept {
@@ -112,9 +115,7 @@ bool RecordWriter::wait_for_room(std::uint32_t bytes, std::uint32_t running) noe
         has_room = ring_.make_room(bytes, running);
     }
     PyEval_RestoreThread(thread);
-    if (!has_room) {
-        process_.drops_until_quarter_free = true;
-    }
+    is_out_of_patience_ = !has_room;
     return has_room;
 }
 

@@ -77,6 +77,8 @@ class RecordWriter {
     Process& process_;
     Ring ring_;
     bool introduced_ = false;  // the thread record is written
+    // A stall ran out: dropping, not waiting, until a quarter of the arena is free.
+    bool is_out_of_patience_ = false;
 };
 
 }  // namespace kolo::probe

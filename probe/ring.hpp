@@ -118,6 +118,10 @@ class Ring {
     [[nodiscard]] proto::Ordinal block_first_ordinal() const noexcept {
         return block_first_ordinal_;
     }
+    /// Blocks taken and not yet given back.
+    [[nodiscard]] std::uint32_t held() const noexcept {
+        return shared_.held.load(std::memory_order_relaxed);  // relaxed: a count
+    }
     [[nodiscard]] proto::RingNumber number() const noexcept { return shared_.number; }
     [[nodiscard]] std::uint64_t thread() const noexcept { return shared_.thread; }
 

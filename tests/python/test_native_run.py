@@ -297,3 +297,27 @@ def test_help_is_installed(tmp_path):
     done = command("kolo-probe", "--version", folder=tmp_path)
     assert done.stdout.decode() == f"kolo-probe {kolo_probe.__version__}\n"
     assert textwrap.dedent("examples:") in command("kolo-probe", "--help", folder=tmp_path).stdout.decode()
+
+
+def test_a_collector_that_stands_still_costs_one_wait(tmp_path):
+    """A full arena makes a recorded program wait once; then it goes on, and what it drops is counted."""
+    (tmp_path / ".kolo").mkdir()
+    (tmp_path / ".kolo" / "config.toml").write_text("arena_mb = 2\nwait_ms = 500\n")
+    program = """
+        import os, signal, time
+        def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+        collector = int(open(".kolo/db.sqlite3.lock").read())
+        os.kill(collector, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            fib(23)
+            print(time.monotonic() - began < 20)  # one wait, and not one for each of 90 000 calls
+        finally:
+            os.kill(collector, signal.SIGCONT)
+        """
+    script(tmp_path, program)
+    done = command("kolo-probe", "run", "program.py", folder=tmp_path)
+    assert outcome(done) == (0, "True\n", "")
+    trace = only_trace(tmp_path)
+    assert trace["lost"] > 0
+    assert trace["lost"] + 2 * trace["activations"] == 2 * (92_735 + 1)  # fib(23), and the module
