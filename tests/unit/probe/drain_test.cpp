@@ -29,17 +29,17 @@ using Clock = std::chrono::steady_clock;
 class DrainTest : public ::testing::Test {
   protected:
     DrainTest() {
-        settings.folder = folder.path() + "/.kolo";
-        settings.socket = settings.folder + "/collector.sock";
-        settings.collector = CollectorMode::kRequire;
-        settings.version = "0.1.0";
-        settings.argv = {"manage.py", "runserver"};
-        std::filesystem::create_directory(settings.folder);
+        settings_.folder = folder_.path() + "/.kolo";
+        settings_.socket = settings_.folder + "/collector.sock";
+        settings_.collector = CollectorMode::kRequire;
+        settings_.version = "0.1.0";
+        settings_.argv = {"manage.py", "runserver"};
+        std::filesystem::create_directory(settings_.folder);
     }
 
     [[nodiscard]] std::unique_ptr<Drain> make_drain() {
-        return std::make_unique<Drain>(recording.arena(), recording.rings(), settings,
-                                       recording.id(), std::nullopt);
+        return std::make_unique<Drain>(recording_.arena(), recording_.rings(), settings_,
+                                       recording_.id(), std::nullopt);
     }
 
     /// Runs a blocking call of the drain's while the test plays the collector.
@@ -48,25 +48,25 @@ class DrainTest : public ::testing::Test {
         return std::async(std::launch::async, call);
     }
 
-    TemporaryFolder folder;
-    Recording recording;
-    Settings settings;
-    FakeStore store;
+    TemporaryFolder folder_;
+    Recording recording_;
+    Settings settings_;
+    FakeStore store_;
 };
 
 TEST_F(DrainTest, GreetsWithWhoItIsAndWithItsArena) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     const proto::Hello hello = session.greet();
 
     EXPECT_EQ(hello.protocol, proto::kProtocolVersion);
-    EXPECT_EQ(hello.process, recording.id());
+    EXPECT_EQ(hello.process, recording_.id());
     EXPECT_EQ(hello.pid, static_cast<std::uint64_t>(getpid()));
     EXPECT_GT(hello.start_time, 0U);
     EXPECT_FALSE(hello.boot_id.empty());
-    EXPECT_EQ(hello.argv, settings.argv);
+    EXPECT_EQ(hello.argv, settings_.argv);
     ASSERT_EQ(hello.clocks.size(), 2U);
     EXPECT_LE(hello.clocks[0].monotonic_ns, hello.clocks[1].monotonic_ns);
 
@@ -76,63 +76,63 @@ TEST_F(DrainTest, GreetsWithWhoItIsAndWithItsArena) {
     EXPECT_EQ(fcntl(session.arena(), F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 
     EXPECT_FALSE(drain->status().connected);
-    session.welcome(store);
+    session.welcome(store_);
     EXPECT_TRUE(drain->wait_connected(seconds(10)));
     EXPECT_TRUE(drain->status().ever_connected);
     EXPECT_EQ(drain->status().error, "");
 }
 
 TEST_F(DrainTest, CarriesATraceToItsAcknowledgedEnd) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
 
-    Thread thread = recording.make_thread();
-    recording.define_code(1, "index");
-    const auto trace = recording.begin_trace();
+    Thread thread = recording_.make_thread();
+    recording_.define_code(1, "index");
+    const auto trace = recording_.begin_trace();
     for (int i = 0; i < 20'000; ++i) {  // several blocks
         ASSERT_TRUE(thread.call(1, trace));
     }
     thread.park();
-    recording.end_trace(trace);
+    recording_.end_trace(trace);
     drain->wake();
 
     auto flushed = in_background([&] { return drain->flush(seconds(10)); });
-    ASSERT_TRUE(session.serve(store, [&] { return !store.closed.empty(); }));
+    ASSERT_TRUE(session.serve(store_, [&] { return !store_.closed.empty(); }));
     EXPECT_TRUE(flushed.get());
 
-    EXPECT_EQ(store.complaint, "");
-    EXPECT_EQ(store.events(1).size(), thread.events());
-    EXPECT_EQ(store.rings.at(1).emitted, thread.events());
-    EXPECT_EQ(proto::decode_codes(store.codes).definitions.at(0).name, "index");
-    EXPECT_EQ(store.traces.at(to_integer(trace)).state, 2U);
-    EXPECT_FALSE(recording.holds(trace)) << "an acknowledged end frees the slot";
+    EXPECT_EQ(store_.complaint, "");
+    EXPECT_EQ(store_.events(1).size(), thread.events());
+    EXPECT_EQ(store_.rings.at(1).emitted, thread.events());
+    EXPECT_EQ(proto::decode_codes(store_.codes).definitions.at(0).name, "index");
+    EXPECT_EQ(store_.traces.at(to_integer(trace)).state, 2U);
+    EXPECT_FALSE(recording_.holds(trace)) << "an acknowledged end frees the slot";
 }
 
 TEST_F(DrainTest, SaysByeWhenAllIsStored) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
-    Thread thread = recording.make_thread();
-    const auto trace = recording.begin_trace();
+    session.welcome(store_);
+    Thread thread = recording_.make_thread();
+    const auto trace = recording_.begin_trace();
     ASSERT_TRUE(thread.call(1, trace));
     thread.finish();
-    recording.end_trace(trace);
+    recording_.end_trace(trace);
 
     auto down = in_background([&] { return drain->shutdown(seconds(10)); });
-    EXPECT_FALSE(session.serve(store, [] { return false; })) << "the probe closes after its bye";
+    EXPECT_FALSE(session.serve(store_, [] { return false; })) << "the probe closes after its bye";
     EXPECT_TRUE(down.get());
-    EXPECT_TRUE(store.bye);
-    EXPECT_EQ(store.complaint, "");
-    EXPECT_EQ(store.events(1).size(), 2U);
-    EXPECT_EQ(store.closed.count(to_integer(trace)), 1U);
-    EXPECT_FALSE(store.clocks.empty()) << "a clock pair comes with the bye";
+    EXPECT_TRUE(store_.bye);
+    EXPECT_EQ(store_.complaint, "");
+    EXPECT_EQ(store_.events(1).size(), 2U);
+    EXPECT_EQ(store_.closed.count(to_integer(trace)), 1U);
+    EXPECT_FALSE(store_.clocks.empty()) << "a clock pair comes with the bye";
     EXPECT_FALSE(drain->status().connected);
 }
 
@@ -140,8 +140,8 @@ TEST_F(DrainTest, SurvivesCollectorsThatDieUnderLoad) {
     constexpr int kCollectors = 8;
     auto drain = make_drain();
     drain->ensure_running();
-    Thread thread = recording.make_thread();
-    const auto trace = recording.begin_trace();
+    Thread thread = recording_.make_thread();
+    const auto trace = recording_.begin_trace();
     std::atomic<bool> enough{false};
     std::thread application([&] {
         while (!enough.load(std::memory_order_relaxed)) {  // relaxed: only ends the loop
@@ -151,45 +151,45 @@ TEST_F(DrainTest, SurvivesCollectorsThatDieUnderLoad) {
         thread.finish();
     });
     for (int killed = 0; killed < kCollectors; ++killed) {
-        FakeCollector collector(settings.socket);
+        FakeCollector collector(settings_.socket);
         FakeSession session = collector.accept();
         static_cast<void>(session.greet());
-        store.expect_resume();
-        session.welcome(store);
+        store_.expect_resume();
+        session.welcome(store_);
         // Some messages are stored; the last one only in part, and not acknowledged.
-        const std::size_t until = store.messages + static_cast<std::size_t>(killed);
-        session.serve(store, [&] { return store.messages >= until; });
-        store.commits_left = static_cast<std::uint64_t>(killed);
+        const std::size_t until = store_.messages + static_cast<std::size_t>(killed);
+        session.serve(store_, [&] { return store_.messages >= until; });
+        store_.commits_left = static_cast<std::uint64_t>(killed);
         if (const auto frame = session.next()) {
-            store.take(*frame);
+            store_.take(*frame);
         }
-        store.commits_left = UINT64_MAX;
+        store_.commits_left = UINT64_MAX;
     }
     enough.store(true, std::memory_order_relaxed);  // relaxed: only ends the loop
     application.join();
-    recording.end_trace(trace);
+    recording_.end_trace(trace);
 
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto down = in_background([&] { return drain->shutdown(seconds(10)); });
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    store.expect_resume();
-    session.welcome(store);
-    session.serve(store, [] { return false; });
+    store_.expect_resume();
+    session.welcome(store_);
+    session.serve(store_, [] { return false; });
     EXPECT_TRUE(down.get());
-    EXPECT_EQ(store.complaint, "");
-    EXPECT_EQ(store.events(1).size(), thread.events()) << "nothing lost, nothing doubled";
-    EXPECT_EQ(store.rings.at(1).emitted, thread.events());
+    EXPECT_EQ(store_.complaint, "");
+    EXPECT_EQ(store_.events(1).size(), thread.events()) << "nothing lost, nothing doubled";
+    EXPECT_EQ(store_.rings.at(1).emitted, thread.events());
 }
 
 TEST_F(DrainTest, DropsAConnectionThatAcknowledgesWhatWasNeverSent) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
-    Thread thread = recording.make_thread();
-    const auto trace = recording.begin_trace();
+    Thread thread = recording_.make_thread();
+    const auto trace = recording_.begin_trace();
     ASSERT_TRUE(thread.call(1, trace));
-    const std::uint32_t free_before = recording.arena().free_blocks();
+    const std::uint32_t free_before = recording_.arena().free_blocks();
 
     std::vector<proto::Ack> lies(6);
     lies[0].rings = {{proto::RingNumber{1}, {0, 4096}}};  // beyond what was sent
@@ -208,19 +208,19 @@ TEST_F(DrainTest, DropsAConnectionThatAcknowledgesWhatWasNeverSent) {
         while (session.next()) {
         }
         EXPECT_TRUE(session.has_ended());
-        EXPECT_EQ(recording.arena().free_blocks(), free_before);
-        EXPECT_TRUE(recording.holds(trace));
+        EXPECT_EQ(recording_.arena().free_blocks(), free_before);
+        EXPECT_TRUE(recording_.holds(trace));
     }
     // An honest one is served all the same.
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
-    EXPECT_TRUE(session.serve(store, [&] { return store.events(1).size() == 2; }));
-    EXPECT_EQ(store.complaint, "");
+    session.welcome(store_);
+    EXPECT_TRUE(session.serve(store_, [&] { return store_.events(1).size() == 2; }));
+    EXPECT_EQ(store_.complaint, "");
 }
 
 TEST_F(DrainTest, DropsAConnectionThatTalksNonsense) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     std::vector<std::vector<std::uint8_t>> nonsense(4);
@@ -240,12 +240,12 @@ TEST_F(DrainTest, DropsAConnectionThatTalksNonsense) {
     }
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     EXPECT_TRUE(drain->wait_connected(seconds(10)));
 }
 
 TEST_F(DrainTest, DoesNotComeBackToACollectorThatRefusesForGood) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     ::testing::internal::CaptureStderr();
     drain->ensure_running();
@@ -256,8 +256,8 @@ TEST_F(DrainTest, DoesNotComeBackToACollectorThatRefusesForGood) {
     session.send(bytes);
     EXPECT_FALSE(drain->wait_connected(seconds(10)));
     const auto begun = Clock::now();
-    Thread thread = recording.make_thread();
-    ASSERT_TRUE(thread.call(1, recording.begin_trace()));
+    Thread thread = recording_.make_thread();
+    ASSERT_TRUE(thread.call(1, recording_.begin_trace()));
     EXPECT_FALSE(drain->shutdown(seconds(60)));
     EXPECT_LT(Clock::now() - begun, seconds(30)) << "what cannot come is not waited for";
     EXPECT_FALSE(collector.is_called_within(milliseconds(100)));
@@ -267,7 +267,7 @@ TEST_F(DrainTest, DoesNotComeBackToACollectorThatRefusesForGood) {
 }
 
 TEST_F(DrainTest, ComesBackToACollectorThatIsBusy) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     for (const auto reason : {proto::RefusalReason::kBusy, proto::RefusalReason::kStopping}) {
@@ -279,24 +279,24 @@ TEST_F(DrainTest, ComesBackToACollectorThatIsBusy) {
     }
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     EXPECT_TRUE(drain->wait_connected(seconds(10)));
 }
 
 TEST_F(DrainTest, ReachesASocketWhosePathIsLongerThanAnAddress) {
-    std::string deep = settings.folder;
+    std::string deep = settings_.folder;
     for (int i = 0; i < 12; ++i) {
         deep += "/a-folder-with-a-long-name";
         std::filesystem::create_directory(deep);
     }
-    settings.socket = deep + "/collector.sock";
-    ASSERT_GT(settings.socket.size(), 200U);
-    FakeCollector collector(settings.socket);
+    settings_.socket = deep + "/collector.sock";
+    ASSERT_GT(settings_.socket.size(), 200U);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     EXPECT_TRUE(drain->wait_connected(seconds(10)));
 }
 
@@ -306,24 +306,24 @@ TEST_F(DrainTest, TellsAtOnceThatNobodyIsThereWhenNoneMayBeStarted) {
     const auto begun = Clock::now();
     EXPECT_FALSE(drain->wait_connected(seconds(60)));
     EXPECT_LT(Clock::now() - begun, seconds(30));
-    EXPECT_NE(drain->status().error.find(settings.socket), std::string::npos)
+    EXPECT_NE(drain->status().error.find(settings_.socket), std::string::npos)
         << drain->status().error;
     // What was recorded is not waited for either, and one that starts later is found.
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     EXPECT_TRUE(drain->wait_connected(seconds(10)));
     EXPECT_EQ(drain->status().error, "");
 }
 
 TEST_F(DrainTest, NeverConnectsWhenTheCollectorIsOff) {
-    FakeCollector collector(settings.socket);
-    settings.collector = CollectorMode::kOff;
+    FakeCollector collector(settings_.socket);
+    settings_.collector = CollectorMode::kOff;
     auto drain = make_drain();
     drain->ensure_running();
-    Thread thread = recording.make_thread();
-    ASSERT_TRUE(thread.call(1, recording.begin_trace()));
+    Thread thread = recording_.make_thread();
+    ASSERT_TRUE(thread.call(1, recording_.begin_trace()));
     EXPECT_FALSE(drain->wait_connected(seconds(60)));
     EXPECT_FALSE(drain->flush(seconds(60)));
     EXPECT_FALSE(drain->shutdown(seconds(60)));
@@ -331,15 +331,15 @@ TEST_F(DrainTest, NeverConnectsWhenTheCollectorIsOff) {
 }
 
 TEST_F(DrainTest, StopsForAForkAndGoesOnOverTheSameConnection) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     ASSERT_TRUE(drain->wait_connected(seconds(10)));
-    Thread thread = recording.make_thread();
-    const auto trace = recording.begin_trace();
+    Thread thread = recording_.make_thread();
+    const auto trace = recording_.begin_trace();
     for (int fork = 0; fork < 50; ++fork) {
         const auto begun = Clock::now();
         drain->stop();
@@ -352,19 +352,19 @@ TEST_F(DrainTest, StopsForAForkAndGoesOnOverTheSameConnection) {
     // A thread that had not ended in time is replaced as soon as it has.
     const auto rerun = [&] { return (drain->ensure_running(), drain->flush(seconds(5))); };
     auto flushed = in_background(rerun);
-    ASSERT_TRUE(session.serve(store, [&] { return store.events(1).size() == 100; }));
+    ASSERT_TRUE(session.serve(store_, [&] { return store_.events(1).size() == 100; }));
     EXPECT_TRUE(flushed.get());
-    EXPECT_EQ(store.complaint, "");
+    EXPECT_EQ(store_.complaint, "");
     EXPECT_FALSE(collector.is_called_within(milliseconds(0)));
 }
 
 TEST_F(DrainTest, LeavesNothingOpenInAForkedChild) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     ASSERT_TRUE(drain->wait_connected(seconds(10)));
     drain->stop();
     const pid_t child = fork();
@@ -390,17 +390,17 @@ TEST_F(DrainTest, LeavesNothingOpenInAForkedChild) {
 }
 
 TEST_F(DrainTest, SleepsWhileNothingIsLiveAndIsWokenByATrace) {
-    FakeCollector collector(settings.socket);
+    FakeCollector collector(settings_.socket);
     auto drain = make_drain();
     drain->ensure_running();
     FakeSession session = collector.accept();
     static_cast<void>(session.greet());
-    session.welcome(store);
+    session.welcome(store_);
     ASSERT_TRUE(drain->wait_connected(seconds(10)));
     EXPECT_FALSE(session.next_within(milliseconds(200))) << "an idle process says nothing";
-    const auto trace = recording.begin_trace();
+    const auto trace = recording_.begin_trace();
     drain->wake();
-    EXPECT_TRUE(session.serve(store, [&] { return store.traces.count(to_integer(trace)) == 1; }));
+    EXPECT_TRUE(session.serve(store_, [&] { return store_.traces.count(to_integer(trace)) == 1; }));
 }
 
 TEST_F(DrainTest, RunsWithAllSignalsBlocked) {

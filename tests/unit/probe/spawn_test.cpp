@@ -47,17 +47,17 @@ using std::chrono::seconds;
 class SpawnTest : public ::testing::Test {
   protected:
     void write_daemon(const std::string& body) {
-        plan.program = folder.path() + "/daemon";
-        std::ofstream(plan.program) << "#!/bin/sh\n" << body;
-        ASSERT_EQ(chmod(plan.program.c_str(), 0700), 0);
-        plan.log = folder.path() + "/daemon.log";
-        plan.environment = {"PATH=/usr/bin:/bin", "REPORT=" + report()};
+        plan_.program = folder_.path() + "/daemon";
+        std::ofstream(plan_.program) << "#!/bin/sh\n" << body;
+        ASSERT_EQ(chmod(plan_.program.c_str(), 0700), 0);
+        plan_.log = folder_.path() + "/daemon.log";
+        plan_.environment = {"PATH=/usr/bin:/bin", "REPORT=" + report()};
     }
-    [[nodiscard]] std::string report() const { return folder.path() + "/report"; }
+    [[nodiscard]] std::string report() const { return folder_.path() + "/report"; }
 
-    TemporaryFolder folder;
-    SpawnPlan plan;
-    SpawnedDaemon daemon;
+    TemporaryFolder folder_;
+    SpawnPlan plan_;
+    SpawnedDaemon daemon_;
 };
 
 TEST_F(SpawnTest, RunsApartFromTheApplication) {
@@ -66,9 +66,9 @@ TEST_F(SpawnTest, RunsApartFromTheApplication) {
         " grep SigBlk /proc/self/status; pwd; env; } > \"$REPORT.part\"\n"
         "echo trouble >&2\n"
         "mv \"$REPORT.part\" \"$REPORT\"\n");
-    plan.arguments = {"--spawned", "--socket", "/somewhere/collector.sock"};
+    plan_.arguments = {"--spawned", "--socket", "/somewhere/collector.sock"};
     const int leaking = dup(STDOUT_FILENO);  // without CLOEXEC: a daemon would keep it open
-    daemon.start(plan);
+    daemon_.start(plan_);
     ASSERT_TRUE(eventually([&] { return std::filesystem::exists(report()); }));
     close(leaking);
 
@@ -80,7 +80,7 @@ TEST_F(SpawnTest, RunsApartFromTheApplication) {
     EXPECT_NE(told.find("\n/\n"), std::string::npos) << "its folder is the root";
     EXPECT_EQ(told.find(" " + std::to_string(leaking) + " -> "), std::string::npos) << told;
     EXPECT_NE(told.find(" 0 -> /dev/null"), std::string::npos) << told;
-    EXPECT_NE(told.find(" 2 -> " + plan.log), std::string::npos) << told;
+    EXPECT_NE(told.find(" 2 -> " + plan_.log), std::string::npos) << told;
     std::istringstream stat(told.substr(told.rfind(") ", told.find("total")) + 2));
     std::string state;
     pid_t parent = 0;
@@ -89,9 +89,9 @@ TEST_F(SpawnTest, RunsApartFromTheApplication) {
     stat >> state >> parent >> group >> session;
     EXPECT_NE(session, getsid(0)) << "Ctrl-C in the terminal must not reach it";
     EXPECT_NE(group, getpgrp());
-    EXPECT_TRUE(eventually([&] { return content(plan.log) == "trouble\n"; }));
+    EXPECT_TRUE(eventually([&] { return content(plan_.log) == "trouble\n"; }));
     struct stat log {};
-    ASSERT_EQ(::stat(plan.log.c_str(), &log), 0);
+    ASSERT_EQ(::stat(plan_.log.c_str(), &log), 0);
     EXPECT_EQ(log.st_mode & 0777U, 0600U);
 }
 
@@ -103,8 +103,8 @@ TEST_F(SpawnTest, LeavesNothingForTheApplicationToReap) {
     struct sigaction before {};
     counting.sa_handler = [](int) { g_children_reported = g_children_reported + 1; };
     ASSERT_EQ(sigaction(SIGCHLD, &counting, &before), 0);
-    daemon.start(plan);
-    EXPECT_TRUE(eventually([&] { return daemon.look() == SpawnedDaemon::State::kEnded; }));
+    daemon_.start(plan_);
+    EXPECT_TRUE(eventually([&] { return daemon_.look() == SpawnedDaemon::State::kEnded; }));
     errno = 0;
     EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
@@ -114,32 +114,32 @@ TEST_F(SpawnTest, LeavesNothingForTheApplicationToReap) {
 
 TEST_F(SpawnTest, TellsARunningDaemonFromOneThatEnded) {
     write_daemon("exec sleep 1000\n");
-    daemon.start(plan);
-    ASSERT_TRUE(eventually([&] { return daemon.look() == SpawnedDaemon::State::kRunning; }));
+    daemon_.start(plan_);
+    ASSERT_TRUE(eventually([&] { return daemon_.look() == SpawnedDaemon::State::kRunning; }));
     std::this_thread::sleep_for(milliseconds(50));
-    EXPECT_EQ(daemon.look(), SpawnedDaemon::State::kRunning);
-    ASSERT_EQ(kill(daemon.pid(), SIGKILL), 0);
-    EXPECT_TRUE(eventually([&] { return daemon.look() == SpawnedDaemon::State::kEnded; }));
+    EXPECT_EQ(daemon_.look(), SpawnedDaemon::State::kRunning);
+    ASSERT_EQ(kill(daemon_.pid(), SIGKILL), 0);
+    EXPECT_TRUE(eventually([&] { return daemon_.look() == SpawnedDaemon::State::kEnded; }));
 }
 
 TEST_F(SpawnTest, TellsWhyAProgramCouldNotBeStarted) {
     write_daemon("exit 0\n");
-    ASSERT_EQ(chmod(plan.program.c_str(), 0600), 0);
-    daemon.start(plan);
-    ASSERT_TRUE(eventually([&] { return daemon.look() == SpawnedDaemon::State::kNotStarted; }));
-    EXPECT_EQ(daemon.error(), EACCES);
-    plan.program = folder.path() + "/nothing";
-    daemon.start(plan);
-    ASSERT_TRUE(eventually([&] { return daemon.look() == SpawnedDaemon::State::kNotStarted; }));
-    EXPECT_EQ(daemon.error(), ENOENT);
+    ASSERT_EQ(chmod(plan_.program.c_str(), 0600), 0);
+    daemon_.start(plan_);
+    ASSERT_TRUE(eventually([&] { return daemon_.look() == SpawnedDaemon::State::kNotStarted; }));
+    EXPECT_EQ(daemon_.error(), EACCES);
+    plan_.program = folder_.path() + "/nothing";
+    daemon_.start(plan_);
+    ASSERT_TRUE(eventually([&] { return daemon_.look() == SpawnedDaemon::State::kNotStarted; }));
+    EXPECT_EQ(daemon_.error(), ENOENT);
 }
 
 TEST_F(SpawnTest, OneProcessAtATimeMayStartADaemon) {
-    const std::string socket = folder.path() + "/.kolo/collector.sock";
+    const std::string socket = folder_.path() + "/.kolo/collector.sock";
     SpawnLock first = take_spawn_lock(socket);
     EXPECT_EQ(first.error, 0);
     struct stat made {};
-    ASSERT_EQ(stat((folder.path() + "/.kolo").c_str(), &made), 0);
+    ASSERT_EQ(stat((folder_.path() + "/.kolo").c_str(), &made), 0);
     EXPECT_EQ(made.st_mode & 0777U, 0700U);
     EXPECT_EQ(take_spawn_lock(socket).error, EWOULDBLOCK);
     first.descriptor.close();
@@ -147,8 +147,8 @@ TEST_F(SpawnTest, OneProcessAtATimeMayStartADaemon) {
 }
 
 TEST_F(SpawnTest, AFileInPlaceOfTheFolderIsAnError) {
-    std::ofstream(folder.path() + "/.kolo") << "not a folder\n";
-    EXPECT_EQ(take_spawn_lock(folder.path() + "/.kolo/collector.sock").error, ENOTDIR);
+    std::ofstream(folder_.path() + "/.kolo") << "not a folder\n";
+    EXPECT_EQ(take_spawn_lock(folder_.path() + "/.kolo/collector.sock").error, ENOTDIR);
 }
 
 TEST_F(SpawnTest, TheDaemonGetsNoSecretsOfTheApplication) {
@@ -165,109 +165,109 @@ TEST_F(SpawnTest, TheDaemonGetsNoSecretsOfTheApplication) {
 class DialerTest : public SpawnTest {
   protected:
     void SetUp() override {
-        settings.folder = folder.path() + "/.kolo";
-        settings.socket = settings.folder + "/collector.sock";
-        settings.collector = CollectorMode::kAuto;
+        settings_.folder = folder_.path() + "/.kolo";
+        settings_.socket = settings_.folder + "/collector.sock";
+        settings_.collector = CollectorMode::kAuto;
     }
     /// Tries until `done`, on a clock of its own: no test waits for a back-off.
     void try_until(Dialer& dialer, const std::function<bool()>& done) {
         for (int i = 0; i < 10'000 && !done(); ++i) {
-            now = std::max(now, dialer.next_try());
-            socket = dialer.try_dial(now);
+            now_ = std::max(now_, dialer.next_try());
+            socket_ = dialer.try_dial(now_);
             std::this_thread::sleep_for(std::chrono::microseconds(200));
         }
     }
 
-    Settings settings;
-    Dialer::TimePoint now = Dialer::Clock::now();
-    Descriptor socket;
+    Settings settings_;
+    Dialer::TimePoint now_ = Dialer::Clock::now();
+    Descriptor socket_;
 };
 
 TEST_F(DialerTest, StartsADaemonAndSaysWhenThatEndsAtOnce) {
     write_daemon("echo started >> \"$KOLO_PATH/starts\"\nexit 4\n");
-    settings.collectord_path = plan.program;
-    Dialer dialer(settings);
+    settings_.collectord_path = plan_.program;
+    Dialer dialer(settings_);
     try_until(dialer, [&] { return dialer.is_failing(); });
     EXPECT_NE(dialer.error().find("ended as soon as it was started"), std::string::npos)
         << dialer.error();
-    EXPECT_TRUE(dialer.take_warning(now)) << "told at once";
-    EXPECT_FALSE(dialer.take_warning(now)) << "and once";
-    EXPECT_EQ(content(folder.path() + "/starts"), "started\n");
+    EXPECT_TRUE(dialer.take_warning(now_)) << "told at once";
+    EXPECT_FALSE(dialer.take_warning(now_)) << "and once";
+    EXPECT_EQ(content(folder_.path() + "/starts"), "started\n");
     for (int i = 0; i < 5; ++i) {
-        now = std::max(now, dialer.next_try());
-        static_cast<void>(dialer.try_dial(now));
+        now_ = std::max(now_, dialer.next_try());
+        static_cast<void>(dialer.try_dial(now_));
     }
-    EXPECT_EQ(content(folder.path() + "/starts"), "started\n") << "not again and again";
+    EXPECT_EQ(content(folder_.path() + "/starts"), "started\n") << "not again and again";
 }
 
 TEST_F(DialerTest, WaitsForTheDaemonThatAnotherProcessStarts) {
     write_daemon("echo started >> \"$KOLO_PATH/starts\"\nexec sleep 5\n");
-    settings.collectord_path = plan.program;
-    const SpawnLock others = take_spawn_lock(settings.socket);
-    Dialer dialer(settings);
+    settings_.collectord_path = plan_.program;
+    const SpawnLock others = take_spawn_lock(settings_.socket);
+    Dialer dialer(settings_);
     for (int i = 0; i < 5; ++i) {
-        now = std::max(now, dialer.next_try());
-        EXPECT_FALSE(dialer.try_dial(now));
+        now_ = std::max(now_, dialer.next_try());
+        EXPECT_FALSE(dialer.try_dial(now_));
     }
     EXPECT_FALSE(dialer.is_failing());
-    FakeCollector collector(settings.socket);
-    try_until(dialer, [&] { return static_cast<bool>(socket); });
-    EXPECT_TRUE(socket);
-    EXPECT_FALSE(std::filesystem::exists(folder.path() + "/starts"));
+    FakeCollector collector(settings_.socket);
+    try_until(dialer, [&] { return static_cast<bool>(socket_); });
+    EXPECT_TRUE(socket_);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/starts"));
 }
 
 TEST_F(DialerTest, AFolderThatCannotBeMadeIsToldWithAWayOut) {
-    std::ofstream(settings.folder) << "a file\n";
-    settings.collectord_path = "/bin/true";
-    Dialer dialer(settings);
+    std::ofstream(settings_.folder) << "a file\n";
+    settings_.collectord_path = "/bin/true";
+    Dialer dialer(settings_);
     try_until(dialer, [&] { return dialer.is_failing(); });
-    const auto warning = dialer.take_warning(now);
+    const auto warning = dialer.take_warning(now_);
     ASSERT_TRUE(warning);
-    EXPECT_NE(warning->find(settings.folder), std::string::npos) << *warning;
+    EXPECT_NE(warning->find(settings_.folder), std::string::npos) << *warning;
     EXPECT_NE(warning->find("KOLO_PATH"), std::string::npos) << *warning;
 }
 
 TEST_F(DialerTest, GivesAMissingDaemonFiveSecondsBeforeItComplains) {
-    settings.collector = CollectorMode::kRequire;
-    Dialer dialer(settings);
-    EXPECT_FALSE(dialer.try_dial(now));
+    settings_.collector = CollectorMode::kRequire;
+    Dialer dialer(settings_);
+    EXPECT_FALSE(dialer.try_dial(now_));
     EXPECT_TRUE(dialer.is_failing());
-    EXPECT_FALSE(dialer.take_warning(now));
-    EXPECT_TRUE(dialer.take_warning(now + seconds(6)));
+    EXPECT_FALSE(dialer.take_warning(now_));
+    EXPECT_TRUE(dialer.take_warning(now_ + seconds(6)));
 }
 
 TEST_F(DialerTest, SaysWhenACollectorHangsUpAgainAndAgain) {
-    settings.collector = CollectorMode::kRequire;
-    Dialer dialer(settings);
+    settings_.collector = CollectorMode::kRequire;
+    Dialer dialer(settings_);
     for (int i = 0; i < 20 && !dialer.is_failing(); ++i) {
-        EXPECT_FALSE(dialer.take_warning(now));
-        dialer.answered(now);
-        dialer.lost(now + milliseconds(20));
+        EXPECT_FALSE(dialer.take_warning(now_));
+        dialer.answered(now_);
+        dialer.lost(now_ + milliseconds(20));
     }
-    const auto warning = dialer.take_warning(now);
+    const auto warning = dialer.take_warning(now_);
     ASSERT_TRUE(warning);
     EXPECT_NE(warning->find("again and again"), std::string::npos) << *warning;
     // One that is lost now and then is no news.
-    Dialer other(settings);
+    Dialer other(settings_);
     for (int i = 0; i < 50; ++i) {
-        other.answered(now);
-        now += seconds(5);
-        other.lost(now);
-        EXPECT_FALSE(other.take_warning(now));
+        other.answered(now_);
+        now_ += seconds(5);
+        other.lost(now_);
+        EXPECT_FALSE(other.take_warning(now_));
     }
 }
 
 TEST_F(DialerTest, TriesLessAndLessOften) {
-    settings.collector = CollectorMode::kRequire;
-    Dialer dialer(settings);
+    settings_.collector = CollectorMode::kRequire;
+    Dialer dialer(settings_);
     milliseconds longest{0};
     for (int i = 0; i < 40; ++i) {
-        static_cast<void>(dialer.try_dial(now));
-        const auto delay = std::chrono::duration_cast<milliseconds>(dialer.next_try() - now);
+        static_cast<void>(dialer.try_dial(now_));
+        const auto delay = std::chrono::duration_cast<milliseconds>(dialer.next_try() - now_);
         EXPECT_GE(delay, milliseconds(5));
         EXPECT_LE(delay, milliseconds(1500));
         longest = std::max(longest, delay);
-        now = dialer.next_try();
+        now_ = dialer.next_try();
     }
     EXPECT_GE(longest, milliseconds(500));
 }
