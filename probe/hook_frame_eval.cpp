@@ -2,6 +2,8 @@
 
 #include <Python.h>
 
+#include <cstdint>
+
 #include "probe/c_stack.hpp"
 #include "probe/codes.hpp"
 #include "probe/process.hpp"
@@ -19,7 +21,6 @@ _PyFrameEvalFunction g_inner = nullptr;
 _PyFrameEvalFunction g_ours = nullptr;
 /// Frames on all threads below which evaluation is handed back.
 std::uint32_t g_handed_back = 0;
-std::uint64_t g_hand_backs = 0;
 
 void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept {
     _PyInterpreterState_SetEvalFrameFunc(thread->interp, function);
@@ -33,7 +34,6 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
 /// ended, unless somebody set another function meanwhile.
 [[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame,
                                      int throws) noexcept {
-    ++g_hand_backs;
     if (g_handed_back++ == 0 && is_set(thread, g_ours)) {
         set_function(thread, g_inner);
     }
@@ -139,14 +139,11 @@ void remove_frame_eval_hook() noexcept {
     g_ours = nullptr;  // frames that still run below ours end as they would; none is seen any more
 }
 
-std::uint64_t frame_eval_hand_backs() noexcept { return g_hand_backs; }
-
 #else
 
 bool is_frame_eval_known() noexcept { return false; }
 bool set_frame_eval_hook(bool /*does_nothing*/) noexcept { return false; }
 void remove_frame_eval_hook() noexcept {}
-std::uint64_t frame_eval_hand_backs() noexcept { return 0; }
 
 #endif
 

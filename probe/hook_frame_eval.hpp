@@ -9,8 +9,6 @@
 // meanwhile, on any thread, is not seen.
 #pragma once
 
-#include <cstdint>
-
 namespace kolo::probe {
 
 /// Whether this interpreter is one for which the hook is made.
@@ -19,7 +17,5 @@ namespace kolo::probe {
 [[nodiscard]] bool set_frame_eval_hook(bool does_nothing) noexcept;
 /// Gives back what was set before, unless somebody has set another function since.
 void remove_frame_eval_hook() noexcept;
-/// How often evaluation was handed back because of a deep stack.
-[[nodiscard]] std::uint64_t frame_eval_hand_backs() noexcept;
 
 }  // namespace kolo::probe
