@@ -12,20 +12,8 @@ namespace kolo::probe {
 
 namespace {
 
-#if PY_VERSION_HEX < 0x030C0000  // where the three had no public name yet
-constexpr auto* PyUnstable_Eval_RequestCodeExtraIndex = _PyEval_RequestCodeExtraIndex;
-constexpr auto* PyUnstable_Code_GetExtra = _PyCode_GetExtra;
-constexpr auto* PyUnstable_Code_SetExtra = _PyCode_SetExtra;
-#endif
-
-Py_ssize_t g_slot = -1;
-
-/// Stands in the slot of rejected code; never dereferenced.
-char g_rejected_mark;
-void* const kRejected = &g_rejected_mark;
-
 void free_info(void* extra) noexcept {
-    if (extra != kRejected) {
+    if (extra != kRejectedCode) {
         const std::unique_ptr<CodeInfo> info(static_cast<CodeInfo*>(extra));
     }
 }
@@ -76,33 +64,27 @@ void free_info(void* extra) noexcept {
 
 }  // namespace
 
+char g_rejected_mark;
+Py_ssize_t g_code_slot = -1;
+
 bool claim_code_slot() noexcept {
-    if (g_slot < 0) {
-        g_slot = PyUnstable_Eval_RequestCodeExtraIndex(free_info);
+    if (g_code_slot < 0) {
+        g_code_slot = PyUnstable_Eval_RequestCodeExtraIndex(free_info);
     }
-    return g_slot >= 0;
+    return g_code_slot >= 0;
 }
 
-CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
-                    const Redaction& redaction) noexcept {
+CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
+                      const Redaction& redaction) noexcept {
     auto* object = reinterpret_cast<PyObject*>(code);
-    void* extra = nullptr;
-    if (PyUnstable_Code_GetExtra(object, g_slot, &extra) != 0) {
-        return nullptr;
-    }
-    if (extra == kRejected) {
-        return nullptr;
-    }
-    if (extra != nullptr) {
-        return static_cast<CodeInfo*>(extra);
-    }
     try {
         if (!filters.accepts(text_of(code->co_filename))) {
-            static_cast<void>(PyUnstable_Code_SetExtra(object, g_slot, kRejected));
+            static_cast<void>(PyUnstable_Code_SetExtra(object, g_code_slot, kRejectedCode));
             return nullptr;
         }
         std::unique_ptr<CodeInfo> info = examine(code, redaction);
-        return PyUnstable_Code_SetExtra(object, g_slot, info.get()) == 0 ? info.release() : nullptr;
+        return PyUnstable_Code_SetExtra(object, g_code_slot, info.get()) == 0 ? info.release()
+                                                                              : nullptr;
     } catch (const std::bad_alloc&) {
         return nullptr;  // decided again at the next call
     }

@@ -12,6 +12,7 @@
 
 #include "probe/arena.hpp"
 #include "probe/filters.hpp"
+#include "probe/python/code_extra.hpp"
 #include "probe/python/qualname.hpp"
 #include "probe/python/version.hpp"
 #include "probe/redaction.hpp"
@@ -34,9 +35,24 @@ struct CodeInfo {
 /// has none left.
 [[nodiscard]] bool claim_code_slot() noexcept;
 
+extern Py_ssize_t g_code_slot;
+/// Its address stands in the slot of rejected code; never dereferenced.
+extern char g_rejected_mark;
+inline void* const kRejectedCode = &g_rejected_mark;
+
+/// What find_code() does for a code that it has not seen: asks the filters, and keeps the answer.
+[[nodiscard]] CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
+                                    const Redaction& redaction) noexcept;
+
 /// What is known of `code`, or null when the filters reject it. The first call for a code decides.
-[[nodiscard]] CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
-                                  const Redaction& redaction) noexcept;
+[[nodiscard]] inline CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
+                                         const Redaction& redaction) noexcept {
+    void* const extra = code_extra(code, g_code_slot);
+    if (extra == nullptr) {
+        return decide_code(code, filters, redaction);
+    }
+    return extra == kRejectedCode ? nullptr : static_cast<CodeInfo*>(extra);
+}
 
 /// Gives `info` a number in this process and writes the code's definition into the arena. Slow
 /// path: once per code. When there is no room the number is kUnknown, and the arena counts it.

@@ -1,6 +1,22 @@
 #include "probe/frame_stack.hpp"
 
+#include <algorithm>
+#include <new>
+
 namespace kolo::probe {
+
+bool FrameStack::grow() noexcept {
+    constexpr std::size_t kFirst = 64;
+    if (entries_.size() >= kMostEntries) {
+        return false;
+    }
+    try {
+        entries_.reserve(std::clamp(entries_.size() * 2, kFirst, kMostEntries));
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    return true;
+}
 
 std::size_t SuspendedTable::home(const void* frame) const noexcept {
     // Frames are 8- or 16-byte aligned: the multiplication brings their high bits down (Fibonacci

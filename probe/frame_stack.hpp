@@ -61,19 +61,20 @@ class FrameStack {
     [[nodiscard]] const StackEntry* nearest() const noexcept {
         return entries_.empty() ? nullptr : nearest_from(entries_.size() - 1);
     }
-    /// Pushes; false when the stack is at its bound.
-    [[nodiscard]] bool push(StackEntry entry) {
-        if (is_full()) {
-            return false;
-        }
-        entry.nearest = 0;
+    /// Pushes an entry, to be filled in by the caller; null when the stack is at its bound or
+    /// memory ran out.
+    [[nodiscard]] StackEntry* push() noexcept {
+        std::uint32_t nearest = 0;
         if (!entries_.empty()) {
-            entry.nearest = is_anchor(entries_.back().kind)
-                                ? static_cast<std::uint32_t>(entries_.size())
-                                : entries_.back().nearest;
+            nearest = is_anchor(entries_.back().kind) ? static_cast<std::uint32_t>(entries_.size())
+                                                      : entries_.back().nearest;
         }
-        entries_.push_back(entry);
-        return true;
+        if (entries_.size() == entries_.capacity() && !grow()) {
+            return nullptr;
+        }
+        StackEntry& entry = entries_.emplace_back();
+        entry.nearest = nearest;
+        return &entry;
     }
     /// Index of the entry of `frame`, from the top down; size() when there is none.
     [[nodiscard]] std::size_t find(const void* frame) const noexcept {
@@ -95,7 +96,6 @@ class FrameStack {
             }
         }
     }
-    [[nodiscard]] bool is_full() const noexcept { return entries_.size() >= kMostEntries; }
     void pop() noexcept { entries_.pop_back(); }
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
@@ -112,6 +112,7 @@ class FrameStack {
         }
         return entries_[i].nearest == 0 ? nullptr : &entries_[entries_[i].nearest - 1];
     }
+    [[nodiscard]] bool grow() noexcept;
     void relink(std::size_t from) noexcept {
         for (std::size_t i = from; i < entries_.size(); ++i) {
             entries_[i].nearest = 0;

@@ -17,8 +17,10 @@ GetCurrent g_get_current = nullptr;
 
 }  // namespace
 
+bool g_has_greenlets = false;
+
 void find_greenlets() noexcept {
-    if (g_get_current != nullptr) {
+    if (g_has_greenlets) {
         return;
     }
     PyObject* modules = PyImport_GetModuleDict();  // borrowed
@@ -33,12 +35,10 @@ void find_greenlets() noexcept {
     }
     auto* const table = static_cast<void**>(PyCapsule_GetPointer(capsule, "greenlet._C_API"));
     g_get_current = reinterpret_cast<GetCurrent>(table[kGetCurrent]);
+    g_has_greenlets = true;
 }
 
-const void* current_greenlet() noexcept {
-    if (g_get_current == nullptr) {
-        return nullptr;
-    }
+const void* find_current_greenlet() noexcept {
     // An exception may be on its way through the frame: it must neither be lost nor meet greenlet's
     // own.
     PyObject* type = nullptr;

@@ -9,7 +9,15 @@ namespace kolo::probe {
 /// Looks whether greenlet is loaded; cheap, at each begin of a trace.
 void find_greenlets() noexcept;
 
+/// Set once greenlet is found; under the GIL.
+extern bool g_has_greenlets;
+
+/// Identity of the current greenlet, where there are any.
+[[nodiscard]] const void* find_current_greenlet() noexcept;
+
 /// Identity of the current greenlet; null while greenlet is not loaded.
-[[nodiscard]] const void* current_greenlet() noexcept;
+[[nodiscard]] inline const void* current_greenlet() noexcept {
+    return g_has_greenlets ? find_current_greenlet() : nullptr;
+}
 
 }  // namespace kolo::probe

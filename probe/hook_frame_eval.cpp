@@ -64,7 +64,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     if (recorder == nullptr) {
         return false;
     }
-    FrameEvent event{frame, frame_code(frame), info};
+    FrameEvent event{thread, frame, frame_code(frame), info};
     if (entry == Entry::kStart && !throws) {
         recorder->start(event);
         return true;
@@ -84,7 +84,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     if (recorder == nullptr) {
         return;
     }
-    FrameEvent event{frame, frame_code(frame), info, result};
+    FrameEvent event{thread, frame, frame_code(frame), info, result};
     Exit exit = Exit::kReturn;
     if (result == nullptr) {
         exit = Exit::kUnwind;

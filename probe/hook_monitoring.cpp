@@ -38,7 +38,8 @@ struct Found {
 }
 
 [[nodiscard]] FrameEvent event_of(Arguments arguments, CodeInfo* info, PyObject* value) noexcept {
-    return {running_frame(PyThreadState_Get()), reinterpret_cast<PyCodeObject*>(arguments[0]), info,
+    PyThreadState* thread = PyThreadState_Get();
+    return {thread, running_frame(thread), reinterpret_cast<PyCodeObject*>(arguments[0]), info,
             value};
 }
 

@@ -49,7 +49,7 @@ int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argume
     if (recorder == nullptr) {
         return 0;
     }
-    FrameEvent event{running, code, info, argument};
+    FrameEvent event{PyThreadState_Get(), running, code, info, argument};
     if (what == PyTrace_CALL) {
         record_call(*recorder, event, argument);
         return 0;

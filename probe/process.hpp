@@ -52,6 +52,7 @@ struct Process {
     std::uint32_t next_code = 1;
     std::uint32_t next_ring = 1;
     std::uint32_t next_slot = 0;  // where the search for a free slot begins
+    std::uint64_t traces_ended = 0;
     /// By slot: what only this process needs to know of the trace in it.
     struct LocalTrace {
         TraceRef enclosing;         // what was current when it began

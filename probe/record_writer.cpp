@@ -89,7 +89,7 @@ using ThreadPayload = std::array<std::uint8_t, kMostName + 3>;
 
 }  // namespace
 
-bool RecordWriter::acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+bool RecordWriter::acquire_scarce_room(std::uint32_t bytes, std::uint32_t running) noexcept {
     if (is_out_of_patience_) {
         // The ring's own share counts as well: at its limit the rest of the arena is of no use to
         // it.
@@ -101,12 +101,12 @@ bool RecordWriter::acquire_room(std::uint32_t bytes, std::uint32_t running) noex
         return true;
     }
     process_.drain.wake();
-    return process_.configuration.settings.when_full == WhenFull::kWait && !is_out_of_patience_ &&
+    return settings_.when_full == WhenFull::kWait && !is_out_of_patience_ &&
            wait_for_room(bytes, running);
 }
 
 bool RecordWriter::wait_for_room(std::uint32_t bytes, std::uint32_t running) noexcept {
-    const auto until = std::chrono::steady_clock::now() + process_.configuration.settings.wait;
+    const auto until = std::chrono::steady_clock::now() + settings_.wait;
     bool has_room = false;
     PyThreadState* thread = PyEval_SaveThread();
     while (!has_room && current_process() == &process_ &&
@@ -150,7 +150,7 @@ void RecordWriter::write_context(const TraceRef& trace, const proto::ActivationI
 template <typename Fixed, typename Encode>
 std::uint32_t RecordWriter::encode_payload(Fixed fixed, std::uint32_t running,
                                            Encode encode) noexcept {
-    const EncodeLimits& limits = process_.configuration.settings.limits;
+    const EncodeLimits& limits = settings_.limits;
     for (int attempt = 0; attempt < 2; ++attempt) {
         const std::uint32_t before = fixed() + kAround;
         const std::uint32_t room = ring_.room(running);
@@ -195,7 +195,7 @@ bool RecordWriter::start(const FrameEvent& event, const Activation& activation,
     const std::uint32_t arguments =
         std::min(event.info->variables.argument_count, variable_count(*event.info));
     std::uint32_t delta = ring_.delta_to(now);
-    const bool has_values = process_.configuration.settings.values && arguments > 0;
+    const bool has_values = settings_.values && arguments > 0;
     if (!has_values && code <= proto::kMax24) {
         proto::store(ring_.tail(), proto::one_word(RecordKind::kShortStart, code, delta));
         ring_.publish(proto::kWordBytes);
@@ -249,7 +249,7 @@ bool RecordWriter::resume(const FrameEvent& event, const Activation& activation,
         write_context(activation.trace, activation.parent, now);
     }
     std::uint32_t payload = 0;
-    if (thrown && process_.configuration.settings.values) {
+    if (thrown && settings_.values) {
         payload = encode_payload(
             [] { return static_cast<std::uint32_t>(sizeof(proto::LongRecord)); }, running + 1,
             [&](Encoder& encoder) { encode_outcome(encoder, event, Exit::kUnwind); });
@@ -268,16 +268,15 @@ bool RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
     if (ring_.wire.trace != activation.trace.number) {
         write_context(activation.trace, activation.parent, now);
     }
-    const Settings& settings = process_.configuration.settings;
     const std::uint32_t locals =
-        settings.return_locals && exit != Exit::kYield ? variable_count(*event.info) : 0;
+        settings_.return_locals && exit != Exit::kYield ? variable_count(*event.info) : 0;
     const bool is_plain_none = exit == Exit::kReturn && event.value == Py_None && locals == 0 &&
                                !event.info->result_is_secret && is_short_end(activation, exit);
     // Before the encoding: a clock step moves the place of the record. When the encoding goes on in
     // a new block the end becomes long, and needs no delta.
     const std::uint32_t delta = is_short_end(activation, exit) ? ring_.delta_to(now) : 0;
     std::uint32_t payload = 0;
-    if (settings.values && !is_plain_none &&
+    if (settings_.values && !is_plain_none &&
         (locals > 0 || event.value != nullptr || event.exception_type != nullptr)) {
         const auto fixed = [&]() -> std::uint32_t {
             return is_short_end(activation, exit) ? sizeof(proto::ValuedRecord)
@@ -291,7 +290,7 @@ bool RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
         });
     }
     if (is_short_end(activation, exit)) {
-        write_short(activation, exit, is_plain_none && settings.values, payload, delta);
+        write_short(activation, exit, is_plain_none && settings_.values, payload, delta);
     } else {
         const RecordKind kind = exit == Exit::kYield    ? RecordKind::kLongYield
                                 : exit == Exit::kUnwind ? RecordKind::kLongUnwind

@@ -23,6 +23,7 @@ namespace kolo::probe {
 
 /// A frame as a hook hands it over.
 struct FrameEvent {
+    PyThreadState* thread;
     FrameRef frame;
     PyCodeObject* code;
     CodeInfo* info;
@@ -35,7 +36,9 @@ struct FrameEvent {
 class RecordWriter {
   public:
     RecordWriter(Process& process, RingShared& shared) noexcept
-        : process_(process), ring_(*process.arena, shared) {}
+        : process_(process),
+          settings_(process.configuration.settings),
+          ring_(*process.arena, shared) {}
 
     /// `running`: segments that run on this thread and are recorded, the one that starts or goes on
     /// not among them.
@@ -51,7 +54,11 @@ class RecordWriter {
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
 
   private:
-    [[nodiscard]] bool acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept;
+    [[nodiscard]] bool acquire_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+        return (!is_out_of_patience_ && ring_.make_room(bytes, running)) ||
+               acquire_scarce_room(bytes, running);
+    }
+    [[nodiscard]] bool acquire_scarce_room(std::uint32_t bytes, std::uint32_t running) noexcept;
     [[nodiscard]] bool wait_for_room(std::uint32_t bytes, std::uint32_t running) noexcept;
 
     void write_thread(std::uint32_t running) noexcept;
@@ -75,6 +82,7 @@ class RecordWriter {
                           std::uint32_t count) const noexcept;
 
     Process& process_;
+    const Settings& settings_;
     Ring ring_;
     bool introduced_ = false;  // the thread record is written
     // A stall ran out: dropping, not waiting, until a quarter of the arena is free.

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <new>
 
-#include "probe/greenlet.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -14,6 +14,7 @@ namespace kolo::probe {
 
 namespace {
 
+constexpr std::uint64_t kNeverLive = std::numeric_limits<std::uint64_t>::max();
 constexpr std::int64_t kJoinableNs = 30'000'000'000;
 
 /// Destroyed when its thread ends, also a thread that Python did not start. initial-exec: a look-up
@@ -46,11 +47,7 @@ Recorder::~Recorder() {
 // --- entering and leaving
 // -------------------------------------------------------------------------------------------
 
-void Recorder::follow_greenlet() noexcept {
-    const void* now = current_greenlet();
-    if (now == greenlet_) {
-        return;
-    }
+void Recorder::switch_greenlet(const void* now) noexcept {
     const auto find = [this](const void* greenlet) {
         return std::find_if(other_greenlets_.begin(), other_greenlets_.end(),
                             [greenlet](const auto& other) { return other.first == greenlet; });
@@ -93,22 +90,19 @@ void Recorder::leave_idle() noexcept {
 void Recorder::start(const FrameEvent& event) noexcept {
     enter();
     close_stale(event);
-    const Place place = this->place();
-    StackEntry entry;
-    entry.frame = event.frame.address;
-    entry.context = current_context(PyThreadState_Get());
-    entry.activation.trace = place.trace;
-    entry.activation.parent = place.parent;
-    if (place.trace) {
-        record_start(event, place, entry);
-    }
-    const bool pushed = push(entry);
-    if (entry.kind == EntryKind::kRecorded) {
-        if (pushed) {
-            ++running_;
-        } else {
-            close_activation(entry.activation);
+    const Place place = place_on(event.thread);
+    StackEntry* const entry = stack_.push();
+    if (entry != nullptr) {
+        entry->frame = event.frame.address;
+        entry->context = current_context(event.thread);
+        entry->activation.trace = place.trace;
+        entry->activation.parent = place.parent;
+        if (place.trace) {
+            record_start(event, place, *entry);
         }
+    } else if (place.trace) {
+        count(place.trace);
+        process_.count_lost(place.trace, proto::LossReason::kStackFull);
     }
     leave_idle();
 }
@@ -119,10 +113,6 @@ void Recorder::record_start(const FrameEvent& event, const Place& place,
     entry.kind = EntryKind::kStartDropped;
     if (place.trace_is_over) {
         process_.count_lost(place.trace, proto::LossReason::kTraceEnded);
-        return;
-    }
-    if (stack_.is_full()) {
-        process_.count_lost(place.trace, proto::LossReason::kStackFull);
         return;
     }
     if (event.info->process != process_.serial) {
@@ -136,10 +126,17 @@ void Recorder::record_start(const FrameEvent& event, const Place& place,
     }
     entry.kind = EntryKind::kRecorded;
     entry.activation.id = {ring().number(), ring().next_ordinal() - 1};
-    entry.activation.is_root = !place.parent;
-    if (entry.activation.is_root && process_.holds(place.trace)) {
+    ++running_;
+    if (!place.parent) {
+        entry.activation.is_root = true;
+        open_root(place.trace);
+    }
+}
+
+void Recorder::open_root(const TraceRef& trace) noexcept {
+    if (process_.holds(trace)) {
         // relaxed: the drain thread only compares it with zero, after the slot was ended (release)
-        process_.slot(place.trace).open_roots.fetch_add(1, std::memory_order_relaxed);
+        process_.slot(trace).open_roots.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -158,14 +155,6 @@ void Recorder::close_stale(const FrameEvent& event) noexcept {
     }
 }
 
-bool Recorder::push(const StackEntry& entry) noexcept {
-    try {
-        return stack_.push(entry);
-    } catch (const std::bad_alloc&) {
-        return false;
-    }
-}
-
 void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
     const auto suspended = process_.suspended.take(event.frame.address);
     if (!suspended) {
@@ -174,7 +163,7 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
     enter();
     StackEntry entry;
     entry.frame = event.frame.address;
-    entry.context = current_context(PyThreadState_Get());
+    entry.context = current_context(event.thread);
     entry.activation = suspended->activation;
     entry.kind = suspended->kind;
     count(entry.activation.trace);
@@ -184,10 +173,12 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
         process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
         entry.kind = EntryKind::kSegmentDropped;
     }
-    if (!push(entry)) {
+    if (StackEntry* const pushed = stack_.push()) {
+        entry.nearest = pushed->nearest;
+        *pushed = entry;
+        running_ += entry.kind == EntryKind::kRecorded ? 1 : 0;
+    } else {
         close_activation(entry.activation);
-    } else if (entry.kind == EntryKind::kRecorded) {
-        ++running_;
     }
     if (suspended->boundary) {
         push_boundary(suspended->boundary);
@@ -317,11 +308,11 @@ void Recorder::close_activation(const Activation& activation) noexcept {
 
 void Recorder::push_boundary(const TraceRef& trace) noexcept {
     follow_greenlet();
-    StackEntry entry;
-    entry.kind = EntryKind::kBoundary;
-    entry.context = current_context(PyThreadState_Get());
-    entry.activation.trace = trace;
-    static_cast<void>(push(entry));  // without room the context variable still tells the trace
+    if (StackEntry* const entry = stack_.push()) {  // without it the context variable still tells
+        entry->kind = EntryKind::kBoundary;
+        entry->context = current_context(PyThreadState_Get());
+        entry->activation.trace = trace;
+    }
 }
 
 void Recorder::remove_boundary(const TraceRef& trace) noexcept {
@@ -341,9 +332,18 @@ bool Recorder::is_over(const TraceRef& trace) const noexcept {
                kJoinableNs;
 }
 
-Recorder::Place Recorder::place() noexcept {
+Recorder::Place Recorder::place_on(const PyThreadState* thread) noexcept {
     const StackEntry* nearest = stack_.nearest();
-    if (nearest != nullptr && nearest->context == current_context(PyThreadState_Get())) {
+    const bool in_same_context = nearest != nullptr && nearest->context == current_context(thread);
+    if (in_same_context && nearest->kind == EntryKind::kRecorded &&
+        nearest->activation.trace == counting_ && live_until_ == process_.traces_ended) {
+        return {counting_, nearest->activation.id, false};  // nearly always
+    }
+    return find_place(nearest, in_same_context);
+}
+
+Recorder::Place Recorder::find_place(const StackEntry* nearest, bool in_same_context) noexcept {
+    if (in_same_context) {
         const TraceRef& trace = nearest->activation.trace;
         if (nearest->kind == EntryKind::kRecorded) {
             return {trace, nearest->activation.id, is_over(trace)};
@@ -371,6 +371,10 @@ void Recorder::count(const TraceRef& trace) noexcept {
     if (!(trace == counting_)) {
         settle_counts();
         counting_ = trace;
+        live_until_ = kNeverLive;
+    }
+    if (live_until_ != process_.traces_ended && process_.is_live(trace)) {
+        live_until_ = process_.traces_ended;
     }
     if (!ring().count_emitted(trace.number)) {
         // relaxed: a count

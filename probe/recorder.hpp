@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "probe/frame_stack.hpp"
+#include "probe/greenlet.hpp"
 #include "probe/process.hpp"
 #include "probe/record_writer.hpp"
 
@@ -46,13 +47,17 @@ class Recorder {
         proto::ActivationId parent;
         bool trace_is_over = false;  // ended too long ago for new starts
     };
-    [[nodiscard]] Place place() noexcept;
+    [[nodiscard]] Place place() noexcept { return place_on(PyThreadState_Get()); }
 
     [[nodiscard]] const Process& process() const noexcept { return process_; }
 
   private:
     [[nodiscard]] Ring& ring() noexcept { return writer_.ring(); }
-    void follow_greenlet() noexcept;
+    void follow_greenlet() noexcept {
+        if (const void* now = current_greenlet(); now != greenlet_) {
+            switch_greenlet(now);
+        }
+    }
     /// Takes the parked block back before, and parks it after, what may write.
     void enter() noexcept;
     void unpark() noexcept;
@@ -61,8 +66,11 @@ class Recorder {
     /// Counts an event as emitted.
     void count(const TraceRef& trace) noexcept;
     void record_start(const FrameEvent& event, const Place& place, StackEntry& entry) noexcept;
+    void open_root(const TraceRef& trace) noexcept;
     void close_stale(const FrameEvent& event) noexcept;
-    [[nodiscard]] bool push(const StackEntry& entry) noexcept;
+    [[nodiscard]] Place place_on(const PyThreadState* thread) noexcept;
+    [[nodiscard]] Place find_place(const StackEntry* nearest, bool in_same_context) noexcept;
+    void switch_greenlet(const void* now) noexcept;
     void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
                         const TraceRef& boundary) noexcept;
     void leave_suspended(const FrameEvent& event, Exit exit) noexcept;
@@ -79,6 +87,9 @@ class Recorder {
     std::uint32_t running_ = 0;  // recorded segments on all of this thread's stacks
     bool parked_ = false;
     TraceRef counting_;  // the trace that the ring's count is for
+    // What process_.traces_ended was when counting_ was last seen live: until it moves on, it still
+    // is.
+    std::uint64_t live_until_ = 0;
     TraceRef adopted_;
     const void* greenlet_ = nullptr;
     std::vector<std::pair<const void*, FrameStack>> other_greenlets_;

@@ -45,7 +45,7 @@ std::uint32_t Ring::room(std::uint32_t running) const noexcept {
     return left > here ? left - here : 0;
 }
 
-bool Ring::make_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+bool Ring::make_room_elsewhere(std::uint32_t bytes, std::uint32_t running) noexcept {
     // Whether a fresh block takes `bytes` and, beside `spares` others, the running segments' ends.
     const auto suffices = [&](std::size_t spares) {
         const std::uint32_t spared = static_cast<std::uint32_t>(spares) * kEndsPerBlock;
@@ -123,13 +123,7 @@ void Ring::enter(std::uint32_t block) noexcept {
     block_first_ordinal_ = next_ordinal_;
 }
 
-std::uint32_t Ring::delta_to(proto::Ticks now) noexcept {
-    // Counters of two processors may differ by a few ticks; time within a ring never runs back.
-    const proto::Ticks passed = now > last_ticks_ ? now - last_ticks_ : 0;
-    last_ticks_ += passed;
-    if (passed <= proto::kMaxDelta) {
-        return static_cast<std::uint32_t>(passed);
-    }
+std::uint32_t Ring::step_clock(proto::Ticks passed) noexcept {
     proto::store(tail(), proto::elapsed_word(passed & proto::kMaxElapsed));
     publish(proto::kWordBytes);
     return 0;

@@ -63,7 +63,12 @@ class Ring {
 
     /// Makes `bytes` writable at the end of the ring such that, afterwards, `running` segments
     /// still find room for their ends. False: no block is to be had, and nothing has changed.
-    [[nodiscard]] bool make_room(std::uint32_t bytes, std::uint32_t running) noexcept;
+    [[nodiscard]] bool make_room(std::uint32_t bytes, std::uint32_t running) noexcept {
+        // Nearly always the current block takes all of it, without a look at the spares.
+        const bool fits_here = live_ != nullptr && written_ + bytes + running * proto::kEndRoom <=
+                                                       proto::kBlockCapacity;
+        return fits_here || make_room_elsewhere(bytes, running);
+    }
     /// Bytes that can be written in the current block while `running` ends keep their room.
     [[nodiscard]] std::uint32_t room(std::uint32_t running) const noexcept;
 
@@ -103,7 +108,12 @@ class Ring {
 
     /// Ticks since the record before, for a record written now; a clock step is written first when
     /// they need one. There must be room for one word more than the record.
-    [[nodiscard]] std::uint32_t delta_to(proto::Ticks now) noexcept;
+    [[nodiscard]] std::uint32_t delta_to(proto::Ticks now) noexcept {
+        // Counters of two processors may differ by a few ticks; time within a ring never runs back.
+        const proto::Ticks passed = now > last_ticks_ ? now - last_ticks_ : 0;
+        last_ticks_ += passed;
+        return passed <= proto::kMaxDelta ? static_cast<std::uint32_t>(passed) : step_clock(passed);
+    }
 
     /// The time to put into a long record written now: `now`, but never before the record before
     /// it.
@@ -131,6 +141,8 @@ class Ring {
     void finish() noexcept;
 
   private:
+    [[nodiscard]] bool make_room_elsewhere(std::uint32_t bytes, std::uint32_t running) noexcept;
+    std::uint32_t step_clock(proto::Ticks passed) noexcept;
     void give_spares() noexcept;
     [[nodiscard]] std::uint32_t take_from_pool() noexcept;
     void enter(std::uint32_t block) noexcept;

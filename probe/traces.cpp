@@ -127,6 +127,7 @@ void finish_slot(Process& process, const TraceRef& trace,
             write_name(fields, *name);
         }
     });
+    ++process.traces_ended;
     process.local_traces[trace.slot].ended_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
     // release: the drain thread that sees it ended sees end and name
     slot.state.store(static_cast<std::uint32_t>(proto::SlotState::kEnded),

@@ -5,8 +5,6 @@
 
 namespace kolo::probe {
 
-PyObject* current_context(PyThreadState* thread) noexcept { return thread->context; }
-
 PyObject* unwrapped(PyObject* value) noexcept {
     struct Wrapper {
         PyObject base;

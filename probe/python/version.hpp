@@ -132,7 +132,9 @@ bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noex
 [[nodiscard]] std::size_t int_bytes(PyObject* value, std::uint8_t* to, std::size_t room) noexcept;
 
 /// Borrowed; null until the thread has used a context variable.
-[[nodiscard]] PyObject* current_context(PyThreadState* thread) noexcept;
+[[nodiscard]] inline PyObject* current_context(const PyThreadState* thread) noexcept {
+    return thread->context;
+}
 
 /// What an async generator's `yield` hands to the interpreter stands in a wrapper: looks through
 /// it.
