@@ -150,16 +150,8 @@ void Encoder::value(PyObject* value) noexcept {
     element([this, value]() noexcept { return encode(value); });
 }
 
-void Encoder::exception(PyObject* type, PyObject* value) noexcept {
-    element([this, type, value]() noexcept {
-        if (value != nullptr && PyExceptionInstance_Check(value)) {
-            return exception_value(Py_TYPE(value), value);
-        }
-        if (type == nullptr || !PyType_Check(type)) {
-            return marker(Omitted::kUnreadable);
-        }
-        return exception_value(reinterpret_cast<PyTypeObject*>(type), value);
-    });
+void Encoder::exception(PyObject* type, PyObject* value, int line) noexcept {
+    element([this, type, value, line]() noexcept { return raised(type, value, line); });
 }
 
 void Encoder::none() noexcept {
@@ -199,7 +191,7 @@ bool Encoder::encode(PyObject* value) noexcept {
         return integer(value);
     }
     if (value == Py_None) {
-        return fits(1) && (at_ = msgpack::put_byte(at_, msgpack::kNone), true);
+        return nothing();
     }
     if (type == &PyBool_Type) {
         return fits(1) && (at_ = msgpack::put_byte(at_, value == Py_True ? 0xC3 : 0xC2), true);
@@ -247,7 +239,7 @@ bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
         return tagged_name(Tag::kType, name, length);
     }
     if (PyExceptionInstance_Check(value)) {
-        return exception_value(type, value);
+        return exception_alone(type, value, 0, 0);
     }
     if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) {
         if (const std::size_t length = write_function_name(value, name); length > 0) {
@@ -257,11 +249,21 @@ bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
     if (const StdlibKind kind = stdlib_kind(type); kind != StdlibKind::kNone) {
         return standard(value, kind);
     }
-    PyTypeObject* const base = builtin_base(type);
+    return other(value);
+}
+
+/// What is none of the kinds that are known by themselves.
+bool Encoder::other(PyObject* value) noexcept {
+    PyTypeObject* const base = builtin_base(Py_TYPE(value));
     if (base == &PyModule_Type) {
+        std::uint8_t name[kMaxNameBytes];
         return tagged_name(Tag::kModule, name, write_module_name(value, name));
     }
     return base != nullptr ? subclass(value, base) : object(value);
+}
+
+bool Encoder::nothing() noexcept {
+    return fits(1) && (at_ = msgpack::put_byte(at_, msgpack::kNone), true);
 }
 
 bool Encoder::integer(PyObject* value) noexcept {

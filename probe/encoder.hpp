@@ -35,8 +35,9 @@ class Encoder {
     /// One whole value, within value_bytes and what is left of the event's budgets.
     void value(PyObject* value) noexcept;
     /// An exception as found: `value` may be an instance, an argument, a tuple of them, or null. It
-    /// is never normalised, which would call the class.
-    void exception(PyObject* type, PyObject* value) noexcept;
+    /// is never normalised, which would call the class. `line`: where it left the frame, 0 where
+    /// that is not known.
+    void exception(PyObject* type, PyObject* value, int line) noexcept;
     void none() noexcept;
     void omitted(proto::Omitted reason) noexcept;
     void redacted() noexcept { omitted(proto::Omitted::kRedacted); }
@@ -74,6 +75,8 @@ class Encoder {
     bool encode(PyObject* value) noexcept;
     bool encode_builtin(PyObject* value, PyTypeObject* type) noexcept;
     bool encode_other(PyObject* value, PyTypeObject* type) noexcept;
+    bool other(PyObject* value) noexcept;
+    bool nothing() noexcept;
     bool integer(PyObject* value) noexcept;
     bool number(double value) noexcept;
     bool complex(PyObject* value) noexcept;
@@ -81,7 +84,7 @@ class Encoder {
 
     // Text (encoder_text.cpp).
     bool text(PyObject* value) noexcept;
-    bool any_text(PyObject* value) noexcept;
+    bool any_text(const Characters& characters) noexcept;
     bool cut_text(const Characters& characters) noexcept;
     bool bytes(const char* data, std::size_t length, bool is_array) noexcept;
     bool body(msgpack::Body kind, const void* data, std::size_t length, bool is_cut) noexcept;
@@ -105,12 +108,30 @@ class Encoder {
     bool entry(PyObject* key, PyObject* value) noexcept;
     bool object(PyObject* value) noexcept;
     bool attributes(PyObject* value, std::uint8_t* array) noexcept;
+    bool attribute_map(PyObject* value, std::size_t count, PyObject* file) noexcept;
     bool subclass(PyObject* value, PyTypeObject* base) noexcept;
     bool subclass_content(PyObject* value, PyTypeObject* base) noexcept;
-    bool exception_value(PyTypeObject* type, PyObject* value) noexcept;
-    bool exception_arguments(PyObject* value) noexcept;
+    bool deque_content(PyObject* value) noexcept;
+
+    // The standard library's values (encoder_stdlib.cpp).
     bool standard(PyObject* value, StdlibKind kind) noexcept;
     bool time(PyObject* value, StdlibKind kind) noexcept;
+    bool decimal(PyObject* value) noexcept;
+    bool uuid(PyObject* value) noexcept;
+    bool enumerated(PyObject* value) noexcept;
+    bool path(PyObject* value) noexcept;
+    bool path_content(PyObject* value) noexcept;
+    bool deque(PyObject* value) noexcept;
+    bool mapping_proxy(PyObject* value) noexcept;
+
+    // Exceptions (encoder_exceptions.cpp).
+    bool raised(PyObject* type, PyObject* value, int line) noexcept;
+    bool exception_chain(PyObject* value, int line) noexcept;
+    bool exception_alone(PyTypeObject* type, PyObject* value, int line,
+                         std::uint32_t elements) noexcept;
+    bool exception_arguments(PyObject* value) noexcept;
+    bool exception_attributes(PyObject* value, bool has_any, std::size_t count,
+                              PyObject* file) noexcept;
 
     /// A container or object that is being written: holds its place in the path and the room for
     /// the marker that may have to end it.

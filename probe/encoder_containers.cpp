@@ -1,5 +1,5 @@
 // Encoder: what holds other values. Containers, objects with their attributes, instances of
-// subclasses, exceptions; and the standard library's values.
+// subclasses.
 #include <algorithm>
 #include <string_view>
 
@@ -58,19 +58,6 @@ PyObject* field_names(PyTypeObject* type, Py_ssize_t count) noexcept {
         }
     }
     return nullptr;
-}
-
-Tag time_tag(StdlibKind kind) noexcept {
-    switch (kind) {
-        case StdlibKind::kDateTime:
-            return Tag::kDateTime;
-        case StdlibKind::kDate:
-            return Tag::kDate;
-        case StdlibKind::kTime:
-            return Tag::kTime;
-        default:
-            return Tag::kTimeDelta;
-    }
 }
 
 }  // namespace
@@ -187,6 +174,13 @@ bool Encoder::set(PyObject* value, Tag tag) noexcept {
         [&entries](std::size_t) noexcept { return entries.next(); }, kNeverSecret);
 }
 
+bool Encoder::deque_content(PyObject* value) noexcept {
+    DequeItems entries(value);
+    return items(
+        value, entries.count(), kUntagged,
+        [&entries](std::size_t) noexcept { return entries.next(); }, kNeverSecret);
+}
+
 bool Encoder::entry(PyObject* key, PyObject* value) noexcept {
     return encode(key) && (is_secret_name(key) ? marker(Omitted::kRedacted) : encode(value));
 }
@@ -246,12 +240,6 @@ bool Encoder::object(PyObject* value) noexcept {
 /// Adds the map of attributes to the tagged array that begins at `array`, where there are any.
 bool Encoder::attributes(PyObject* value, std::uint8_t* array) noexcept {
     const std::size_t count = attribute_count(value);
-    const bool is_too_deep = depth_ >= std::min(limits_.depth, kMostDepth);
-    const std::uint32_t shown = is_too_deep ? 0 : shown_of(count, limits_.attributes);
-    const std::uint32_t elements = shown + (count > shown ? 1 : 0);
-    if (!fits(msgpack::count_bytes(elements) + closing_bytes(Shape::kMap))) {
-        return false;
-    }
     const bool is_readable =
         count > 0 || visit_attributes(
                          value, [](void*, PyObject*, PyObject*) { return false; }, nullptr);
@@ -259,6 +247,18 @@ bool Encoder::attributes(PyObject* value, std::uint8_t* array) noexcept {
         return true;
     }
     msgpack::put_count(array, Shape::kArray, 3, 1);
+    return attribute_map(value, count, nullptr);
+}
+
+/// The `count` attributes of `value` as a map. `file`: one more, an OSError's `filename`.
+bool Encoder::attribute_map(PyObject* value, std::size_t count, PyObject* file) noexcept {
+    count += file != nullptr ? 1 : 0;
+    const bool is_too_deep = depth_ >= std::min(limits_.depth, kMostDepth);
+    const std::uint32_t shown = is_too_deep ? 0 : shown_of(count, limits_.attributes);
+    const std::uint32_t elements = shown + (count > shown ? 1 : 0);
+    if (!fits(msgpack::count_bytes(elements) + closing_bytes(Shape::kMap))) {
+        return false;
+    }
     if (elements == 0) {
         at_ = msgpack::put_count(at_, Shape::kMap, 0, 1);
         return true;
@@ -275,26 +275,36 @@ bool Encoder::attributes(PyObject* value, std::uint8_t* array) noexcept {
         std::uint32_t shown;
         std::uint32_t written = 0;
         Omitted reason = Omitted::kChanged;  // when the visit ends before all were seen
+        bool take(bool is_whole, std::uint8_t* begin) noexcept {
+            if (!is_whole) {
+                encoder.at_ = begin;
+                reason = encoder.reason_;
+                return false;
+            }
+            ++written;
+            return true;
+        }
     } visit{*this, shown};
     const Open opened = open(value, Shape::kMap, elements);
-    visit_attributes(
-        value,
-        [](void* data, PyObject* name, PyObject* attribute) {
-            auto& state = *static_cast<Visit*>(data);
-            if (state.written == state.shown) {
-                state.reason = Omitted::kAttributes;
-                return false;
-            }
-            std::uint8_t* const begin = state.encoder.at_;
-            if (!state.encoder.entry(name, attribute)) {
-                state.encoder.at_ = begin;
-                state.reason = state.encoder.reason_;
-                return false;
-            }
-            ++state.written;
-            return true;
-        },
-        &visit);
+    constexpr std::string_view kFileName = "filename";
+    std::uint8_t* const begin = at_;
+    if (file == nullptr ||
+        visit.take(
+            body(msgpack::Body::kText, kFileName.data(), kFileName.size(), false) && encode(file),
+            begin)) {
+        visit_attributes(
+            value,
+            [](void* data, PyObject* name, PyObject* attribute) {
+                auto& state = *static_cast<Visit*>(data);
+                if (state.written == state.shown) {
+                    state.reason = Omitted::kAttributes;
+                    return false;
+                }
+                std::uint8_t* const entry_begin = state.encoder.at_;
+                return state.take(state.encoder.entry(name, attribute), entry_begin);
+            },
+            &visit);
+    }
     return close(opened, visit.written, visit.reason, count - visit.written);
 }
 
@@ -324,92 +334,6 @@ bool Encoder::subclass_content(PyObject* value, PyTypeObject* base) noexcept {
         return standard(value, kind);
     }
     return encode_builtin(value, base);
-}
-
-// --- Exceptions
-// -----------------------------------------------------------------------------------
-
-bool Encoder::exception_value(PyTypeObject* type, PyObject* value) noexcept {
-    if (!fits(kTaggedBytes)) {
-        return false;
-    }
-    at_ = msgpack::put_tag(msgpack::put_count(at_, Shape::kArray, 3, 1), Tag::kException);
-    return type_name(type) && exception_arguments(value);
-}
-
-bool Encoder::exception_arguments(PyObject* value) noexcept {
-    if (value != nullptr && PyExceptionInstance_Check(value)) {
-        PyObject* const args = reinterpret_cast<const PyBaseExceptionObject*>(value)->args;
-        if (args == nullptr || !PyTuple_CheckExact(args)) {
-            return marker(Omitted::kUnreadable);
-        }
-        return tuple(args, kUntagged, nullptr);
-    }
-    // Not normalised: the arguments that the class would be called with.
-    if (value != nullptr && PyTuple_CheckExact(value)) {
-        return tuple(value, kUntagged, nullptr);
-    }
-    const bool is_given = value != nullptr && value != Py_None;
-    if (!fits(1 + msgpack::kOmissionBytes)) {
-        return false;
-    }
-    at_ = msgpack::put_count(at_, Shape::kArray, is_given ? 1 : 0, 1);
-    std::uint8_t* const begin = at_;
-    if (is_given && !encode(value)) {
-        at_ = begin;
-        return marker(reason_);
-    }
-    return true;
-}
-
-// --- The standard library's values
-// ----------------------------------------------------------------
-
-bool Encoder::standard(PyObject* value, StdlibKind kind) noexcept {
-    constexpr std::size_t kMostDecimalBytes = 600;
-    if (kind == StdlibKind::kDecimal) {
-        char decimal[kMostDecimalBytes];
-        const std::size_t length = write_decimal(value, decimal);
-        return length == 0 ? marker(Omitted::kBytes)
-                           : tagged_name(Tag::kDecimal,
-                                         reinterpret_cast<const std::uint8_t*>(decimal), length);
-    }
-    if (kind != StdlibKind::kUuid) {
-        return time(value, kind);
-    }
-    std::uint8_t bytes[16];
-    if (!read_uuid(value, bytes)) {
-        return marker(Omitted::kUnreadable);
-    }
-    constexpr std::uint32_t kHeader = 2;
-    if (!fits(kTaggedBytes + kHeader + sizeof bytes)) {
-        return false;
-    }
-    at_ = msgpack::put_tag(msgpack::put_count(at_, Shape::kArray, 2, 1), Tag::kUuid);
-    at_ = msgpack::put_length(at_, msgpack::Body::kBytes, sizeof bytes, kHeader);
-    at_ = std::copy(bytes, bytes + sizeof bytes, at_);
-    return true;
-}
-
-bool Encoder::time(PyObject* value, StdlibKind kind) noexcept {
-    const TimeFields fields = time_fields(value, kind);
-    constexpr std::size_t kMostFieldBytes = 5;
-    if (!fits(kTaggedBytes + fields.count * kMostFieldBytes + 1)) {
-        return false;
-    }
-    const std::uint32_t elements = 1U + fields.count + (fields.has_zone ? 1U : 0U);
-    at_ = msgpack::put_tag(msgpack::put_count(at_, Shape::kArray, elements, 1), time_tag(kind));
-    for (std::uint8_t i = 0; i < fields.count; ++i) {
-        at_ = msgpack::put_int(at_, fields.values[i]);
-    }
-    if (!fields.has_zone) {
-        return true;
-    }
-    if (fields.zone == nullptr) {
-        at_ = msgpack::put_byte(at_, msgpack::kNone);
-        return true;
-    }
-    return type_name(Py_TYPE(fields.zone));
 }
 
 }  // namespace kolo::probe

@@ -98,11 +98,10 @@ bool Encoder::text(PyObject* value) noexcept {
             return true;
         }
     }
-    return any_text(value);
+    return any_text(characters_of(value));
 }
 
-bool Encoder::any_text(PyObject* value) noexcept {
-    const Characters characters = characters_of(value);
+bool Encoder::any_text(const Characters& characters) noexcept {
     if (characters.data == nullptr) {
         return marker(proto::Omitted::kUnreadable);
     }

@@ -91,6 +91,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
         const RaisedException raised = raised_exception(thread);
         event.exception_type = raised.type;
         event.value = raised.value;
+        event.traceback = raised.traceback;
     } else if (info->can_suspend && is_suspended(frame)) {
         exit = Exit::kYield;
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "probe/python/traceback.hpp"
 #include "probe/text.hpp"
 #include "probe/ticks.hpp"
 #include "proto/values.hpp"
@@ -63,6 +64,15 @@ constexpr std::chrono::microseconds kWaitStep{200};
 
 [[nodiscard]] std::uint32_t variable_count(const CodeInfo& info) noexcept {
     return static_cast<std::uint32_t>(info.variables.slots.size());
+}
+
+/// Borrowed; null where there is none.
+[[nodiscard]] PyObject* traceback_of(const FrameEvent& event) noexcept {
+    if (event.traceback == nullptr && event.value != nullptr &&
+        PyExceptionInstance_Check(event.value)) {
+        return reinterpret_cast<const PyBaseExceptionObject*>(event.value)->traceback;
+    }
+    return event.traceback;
 }
 
 /// Room for the msgpack that write_thread() makes: an array of one str 8 of at most kMostName
@@ -338,7 +348,7 @@ void RecordWriter::encode_exception(Encoder& encoder, const FrameEvent& event) c
     if (type == nullptr) {
         encoder.none();  // this hook cannot see it
     } else {
-        encoder.exception(type, event.value);
+        encoder.exception(type, event.value, raised_line(traceback_of(event), event.frame));
     }
 }
 

@@ -31,6 +31,8 @@ struct FrameEvent {
     PyObject* value = nullptr;
     /// Of an exception that is not normalised; otherwise the exception's own type tells.
     PyObject* exception_type = nullptr;
+    /// Of an exception that the interpreter has not given its traceback yet (before 3.12).
+    PyObject* traceback = nullptr;
 };
 
 class RecordWriter {

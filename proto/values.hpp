@@ -47,13 +47,19 @@ enum class Tag : std::uint8_t {
     kTimeDelta = 17,  // days, seconds, microseconds
     kDecimal = 18,    // text
     kUuid = 19,       // 16 bytes, big-endian
-    kSubclass = 20,   // an instance of a builtin's subclass: type name, the builtin's content
-    kException = 21,  // type name, args (array)
+    kSubclass = 20,  // an instance of a builtin's subclass, a deque, a mappingproxy: type name, the
+                     // builtin's (deque: a list's) content
+    kException = 21,  // type name, args (array), line or nil, attributes (map) or nil, cause or
+                      // nil, context or nil; the last ones absent where they would be nil
+    kEnum = 22,  // type name, member's name or nil, its value
+    kPath = 23,  // type name, text
+    kRepr = 24,  // type name, what the object's own __repr__ gave (the user asked for it)
 };
-inline constexpr std::array<std::string_view, 22> kTagNames = {
-    "",     "tuple",     "set",     "frozenset", "object",   "int",       "complex",  "bytearray",
-    "str",  "bytes",     "str",     "type",      "function", "module",    "datetime", "date",
-    "time", "timedelta", "Decimal", "UUID",      "subclass", "exception",
+inline constexpr std::array<std::string_view, 25> kTagNames = {
+    "",          "tuple", "set",   "frozenset", "object",  "int",      "complex",
+    "bytearray", "str",   "bytes", "str",       "type",    "function", "module",
+    "datetime",  "date",  "time",  "timedelta", "Decimal", "UUID",     "subclass",
+    "exception", "enum",  "path",  "repr",
 };
 
 /// Why something was left out.
@@ -71,10 +77,13 @@ enum class Omitted : std::uint8_t {
     kRingFull = 11,    // no room in the ring for the value; its event was kept
     kUnchanged = 12,   // a variable that still holds the argument it was called with, which cannot
                        // have changed
+    kReprFailed = 13,  // its __repr__ raised
+    kReprSlow = 14,    // its __repr__ took longer than repr.max_us: no longer called for its type
 };
-inline constexpr std::array<std::string_view, 13> kOmittedNames = {
-    "",      "items",   "attributes", "depth",      "bytes",     "time",      "redacted",
-    "cycle", "unbound", "changed",    "unreadable", "ring_full", "unchanged",
+inline constexpr std::array<std::string_view, 15> kOmittedNames = {
+    "",           "items",     "attributes", "depth",       "bytes",
+    "time",       "redacted",  "cycle",      "unbound",     "changed",
+    "unreadable", "ring_full", "unchanged",  "repr_failed", "repr_slow",
 };
 
 }  // namespace kolo::proto

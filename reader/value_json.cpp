@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -144,21 +145,25 @@ struct MapParts {
     return json;
 }
 
+void set_attributes(Json& json, const ValueTree& tree, std::uint32_t node) {
+    if (tree[node].kind != ValueKind::kMap) {
+        json["attributes"] = json_of(tree, node);
+        return;
+    }
+    const MapParts map = map_parts(tree, node);
+    json["attributes"] = has_plain_keys(tree, map) ? object_of(tree, map) : pairs_of(tree, map);
+    if (map.rest != nullptr) {
+        json["$omitted"] = omitted(*map.rest);
+    }
+}
+
 [[nodiscard]] Json object_json(const ValueTree& tree, const std::vector<std::uint32_t>& parts) {
     Json json = typed("object");
     json["class"] = tree[parts[0]].text;
     if (parts.size() < 2) {
         return json;
     }
-    if (tree[parts[1]].kind != ValueKind::kMap) {
-        json["attributes"] = json_of(tree, parts[1]);
-        return json;
-    }
-    const MapParts map = map_parts(tree, parts[1]);
-    json["attributes"] = has_plain_keys(tree, map) ? object_of(tree, map) : pairs_of(tree, map);
-    if (map.rest != nullptr) {
-        json["$omitted"] = omitted(*map.rest);
-    }
+    set_attributes(json, tree, parts[1]);
     return json;
 }
 
@@ -173,11 +178,23 @@ struct MapParts {
     return json;
 }
 
+[[nodiscard]] Json json_or_null(const ValueTree& tree, std::optional<std::uint32_t> node) {
+    return node ? json_of(tree, *node) : Json(nullptr);
+}
+
 [[nodiscard]] Json exception_json(const ValueTree& tree, const std::vector<std::uint32_t>& parts) {
+    const ExceptionParts exception = exception_parts(tree, parts);
     Json json = typed("exception");
-    json["class"] = tree[parts[0]].text;
-    if (parts.size() > 1) {
-        json["args"] = json_of(tree, parts[1]);
+    json["class"] = exception.type;
+    if (exception.args) {
+        json["args"] = json_of(tree, *exception.args);
+    }
+    json["message"] = json_or_null(tree, exception.message);
+    json["line"] = exception.line ? Json(*exception.line) : Json(nullptr);
+    json["cause"] = json_or_null(tree, exception.cause);
+    json["context"] = json_or_null(tree, exception.context);
+    if (exception.attributes) {
+        set_attributes(json, tree, *exception.attributes);
     }
     return json;
 }
@@ -269,6 +286,19 @@ struct MapParts {
         case proto::Tag::kSubclass:
             json["class"] = tree[parts[0]].text;
             json["value"] = json_of(tree, parts[1]);
+            return json;
+        case proto::Tag::kEnum:
+            json["class"] = tree[parts[0]].text;
+            json["name"] = json_of(tree, parts[1]);
+            json["value"] = json_of(tree, parts[2]);
+            return json;
+        case proto::Tag::kPath:
+            json["class"] = tree[parts[0]].text;
+            json["value"] = json_of(tree, parts[1]);
+            return json;
+        case proto::Tag::kRepr:
+            json["class"] = tree[parts[0]].text;
+            json["text"] = json_of(tree, parts[1]);
             return json;
     }
     return collection_json(tree, name, parts);

@@ -19,7 +19,15 @@
 //   Decimal, UUID    {"$type": "Decimal", "value": "…"}
 //   class, function  {"$type": "type" | "function" | "module", "name": "module.name"}
 //   subclass of these {"$type": "subclass", "class": "module.Name", "value": what the base holds}
-//   exception        {"$type": "exception", "class": "module.Name", "args": […]}
+//   deque, mappingproxy  as a subclass of list, of dict
+//   exception        {"$type": "exception", "class": "module.Name", "args": […],
+//                     "message": the only str among args, or null,
+//                     "line": at which it left the activation, or null (it is a value, or was not seen),
+//                     "cause", "context": the exception that Python would show with it, or null,
+//                     "attributes": {…} where it has some}
+//   Enum's member    {"$type": "enum", "class": "module.Name", "name": … or null, "value": …}
+//   pathlib's paths  {"$type": "path", "class": "pathlib.PosixPath", "value": "…"}
+//   asked-for repr   {"$type": "repr", "class": "module.Name", "text": "…"}
 //   other object     {"$type": "object", "class": "module.Name", "attributes": {…}}
 //   left out whole   {"$type": "omitted", "$omitted": …}
 //   later version's  {"$type": "tag#99", "items": […]}, {"$type": "extension#5", "base64": "…"}

@@ -11,8 +11,8 @@ namespace {
 
 using proto::Tag;
 
-/// What a tagged array holds behind its tag, a letter a part: b bytes, f number, i integer, t text,
-/// v any value, z text or nil; behind a bar, parts that may be missing.
+/// What a tagged array holds behind its tag, a letter a part: b bytes, f number, i integer, n
+/// integer or nil, t text, v any value, z text or nil; behind a bar, parts that may be missing.
 [[nodiscard]] std::string_view pattern_of(Tag tag) noexcept {
     switch (tag) {
         case Tag::kTuple:
@@ -20,8 +20,9 @@ using proto::Tag;
         case Tag::kFrozenSet:
             return "";
         case Tag::kObject:
-        case Tag::kException:
             return "t|v";
+        case Tag::kException:
+            return "t|vnvvv";
         case Tag::kBigInt:
         case Tag::kByteArray:
         case Tag::kSurrogates:
@@ -46,7 +47,11 @@ using proto::Tag;
         case Tag::kTime:
             return "iiiiiz";
         case Tag::kSubclass:
+        case Tag::kPath:
+        case Tag::kRepr:
             return "tv";
+        case Tag::kEnum:
+            return "tzv";
     }
     return "";
 }
@@ -59,6 +64,8 @@ using proto::Tag;
             return node.kind == ValueKind::kFloat || node.kind == ValueKind::kInteger;
         case 'i':
             return node.kind == ValueKind::kInteger;
+        case 'n':
+            return node.kind == ValueKind::kInteger || node.kind == ValueKind::kNull;
         case 't':
             return node.kind == ValueKind::kText;
         case 'z':
@@ -127,6 +134,38 @@ bool has_parts_of(const ValueTree& tree, Tag tag, const std::vector<std::uint32_
         }
     }
     return tag != Tag::kUuid || tree[parts[0]].text.size() == 16;
+}
+
+bool is_text(const ValueNode& node) noexcept {
+    const bool is_tagged_text = node.kind == ValueKind::kTagged &&
+                                (node.detail == static_cast<std::uint8_t>(Tag::kText) ||
+                                 node.detail == static_cast<std::uint8_t>(Tag::kSurrogates));
+    return node.kind == ValueKind::kText || is_tagged_text;
+}
+
+ExceptionParts exception_parts(const ValueTree& tree, const std::vector<std::uint32_t>& parts) {
+    const auto part = [&](std::size_t i) {
+        const bool is_told = i < parts.size() && tree[parts[i]].kind != ValueKind::kNull;
+        return is_told ? std::optional(parts[i]) : std::nullopt;
+    };
+    ExceptionParts exception{
+        tree[parts[0]].text, part(1), std::nullopt, std::nullopt, part(3), part(4), part(5)};
+    if (const auto line = part(2)) {
+        exception.line = tree[*line].integer;
+    }
+    if (exception.args && tree[*exception.args].kind == ValueKind::kList) {
+        std::size_t texts = 0;
+        for (const std::uint32_t argument : Parts(tree, *exception.args)) {
+            if (is_text(tree[argument])) {
+                exception.message = argument;
+                ++texts;
+            }
+        }
+        if (texts != 1) {
+            exception.message.reset();
+        }
+    }
+    return exception;
 }
 
 double float_of(const ValueNode& number) noexcept {

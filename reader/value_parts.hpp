@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,24 @@ namespace kolo::reader {
 /// Whether `parts` are what `tag` asks for, in number and kind. A tag of a later version: always.
 [[nodiscard]] bool has_parts_of(const ValueTree& tree, proto::Tag tag,
                                 const std::vector<std::uint32_t>& parts);
+
+/// Whether a value is a str, whole or not.
+[[nodiscard]] bool is_text(const ValueNode& node) noexcept;
+
+/// What was recorded of an exception; each node only where there is something to tell.
+struct ExceptionParts {
+    std::string_view type;
+    std::optional<std::uint32_t> args;
+    /// Its only str among `args`: the message of most. What its __str__ would say is not known.
+    std::optional<std::uint32_t> message;
+    std::optional<std::int64_t> line;
+    std::optional<std::uint32_t> attributes;
+    std::optional<std::uint32_t> cause;
+    std::optional<std::uint32_t> context;
+};
+/// `parts`: of a tagged array for which has_parts_of() is true.
+[[nodiscard]] ExceptionParts exception_parts(const ValueTree& tree,
+                                             const std::vector<std::uint32_t>& parts);
 
 [[nodiscard]] double float_of(const ValueNode& number) noexcept;
 

@@ -30,6 +30,7 @@ struct Shape {
     std::string open;
     std::string close;
     std::vector<ShapePart> parts;
+    std::vector<ShapePart> tail;  // behind `close`
 };
 
 [[nodiscard]] std::string omission_words(const ValueNode& omission) {
@@ -44,6 +45,12 @@ struct Shape {
             return "no room";
         case proto::Omitted::kChanged:
             return "changed while read";
+        case proto::Omitted::kUnbound:
+            return "no value";
+        case proto::Omitted::kReprFailed:
+            return "its repr failed";
+        case proto::Omitted::kReprSlow:
+            return "its repr was too slow";
         default:
             return omission_reason(omission);
     }
@@ -59,7 +66,7 @@ struct Shape {
         case proto::Omitted::kItems:
             return "… + " + count + " items";
         case proto::Omitted::kAttributes:
-            return "…+" + count;
+            return "… + " + count + " attributes";
         default:
             return "… + " + count + " ‹" + omission_words(omission) + "›";
     }
@@ -94,6 +101,37 @@ void add_pairs(const ValueTree& tree, std::uint32_t map, bool as_attributes, Sha
     }
 }
 
+/// ValueError('no', code=7) at line 12, from KeyError('k')
+[[nodiscard]] Shape exception_shape(const ValueTree& tree, const ExceptionParts& exception,
+                                    ClassNames names) {
+    Shape shape;
+    shape.open = class_text(exception.type, names) + "(";
+    shape.close = ")";
+    if (!exception.args) {
+        shape.open = "<" + class_text(exception.type, names) + ">";
+        shape.close = "";
+    } else if (tree[*exception.args].kind == ValueKind::kList) {
+        add_items(tree, parts_of(tree, *exception.args), shape);
+    } else {
+        shape.parts.push_back({{}, {}, *exception.args, {}});
+    }
+    if (exception.attributes && tree[*exception.attributes].kind == ValueKind::kMap) {
+        add_pairs(tree, *exception.attributes, true, shape);
+    } else if (exception.attributes) {
+        shape.parts.push_back({"attributes=", {}, *exception.attributes, {}});
+    }
+    if (exception.line) {
+        shape.close += fmt::format(" at line {}", *exception.line);
+    }
+    if (exception.cause) {
+        shape.tail.push_back({", from ", {}, *exception.cause, {}});
+    }
+    if (exception.context) {
+        shape.tail.push_back({", while handling ", {}, *exception.context, {}});
+    }
+    return shape;
+}
+
 [[nodiscard]] Shape tagged_shape(const ValueTree& tree, std::uint32_t node, ClassNames names) {
     const Tag tag{tree[node].detail};
     const auto parts = parts_of(tree, node);
@@ -111,8 +149,9 @@ void add_pairs(const ValueTree& tree, std::uint32_t map, bool as_attributes, Sha
             shape.open += parts.empty() ? "" : "{";
             shape.close = parts.empty() ? ")" : tag == Tag::kFrozenSet ? "})" : "}";
             return shape;
-        case Tag::kObject:
         case Tag::kException:
+            return exception_shape(tree, exception_parts(tree, parts), names);
+        case Tag::kObject:
             shape.open = class_text(tree[parts[0]].text, names) + "(";
             shape.close = ")";
             if (parts.size() == 1) {
@@ -120,13 +159,21 @@ void add_pairs(const ValueTree& tree, std::uint32_t map, bool as_attributes, Sha
                 shape.open = "<" + class_text(tree[parts[0]].text, names) + ">";
             } else if (tree[parts[1]].kind == ValueKind::kMap) {
                 add_pairs(tree, parts[1], true, shape);
-            } else if (tree[parts[1]].kind == ValueKind::kList) {
-                add_items(tree, parts_of(tree, parts[1]), shape);
             } else {
                 shape.parts.push_back({{}, {}, parts[1], {}});
             }
             return shape;
+        case Tag::kEnum:
+            shape.open = "<" + class_text(tree[parts[0]].text, names);
+            if (tree[parts[1]].kind == ValueKind::kText) {
+                shape.open += "." + std::string(tree[parts[1]].text);
+            }
+            shape.open += ": ";
+            shape.close = ">";
+            shape.parts.push_back({{}, {}, parts[2], {}});
+            return shape;
         case Tag::kSubclass:
+        case Tag::kPath:
             shape.open = class_text(tree[parts[0]].text, names) + "(";
             shape.close = ")";
             shape.parts.push_back({{}, {}, parts[1], {}});
@@ -147,6 +194,8 @@ void add_pairs(const ValueTree& tree, std::uint32_t map, bool as_attributes, Sha
         case Tag::kObject:
         case Tag::kException:
         case Tag::kSubclass:
+        case Tag::kEnum:
+        case Tag::kPath:
             return true;
         default:
             return static_cast<std::size_t>(tag) >= proto::kTagNames.size();
@@ -242,6 +291,25 @@ void write_complex(ColumnWriter& out, double real, double imaginary) {
     out.add("(" + float_text(real) + (text.starts_with('-') ? "" : "+") + text + "j)");
 }
 
+/// What an object says of itself stands as it is; what hindered it, behind the type's name.
+void write_repr(ColumnWriter& out, const ValueTree& tree, const std::vector<std::uint32_t>& parts,
+                ClassNames names) {
+    const ValueNode& value = tree[parts[1]];
+    if (value.kind == ValueKind::kText) {
+        return out.add(value.text);
+    }
+    if (value.kind == ValueKind::kTagged && value.detail == static_cast<std::uint8_t>(Tag::kText)) {
+        const auto cut = parts_of(tree, parts[1]);
+        if (has_parts_of(tree, Tag::kText, cut)) {
+            out.add(tree[cut[0]].text);
+            return write_length(out, tree[cut[1]], "characters");
+        }
+    }
+    out.add("<" + class_text(tree[parts[0]].text, names) + " ");
+    write_value(out, tree, parts[1], names);
+    out.add(">");
+}
+
 /// A tagged value that is no container.
 void write_tagged_leaf(ColumnWriter& out, const ValueTree& tree, std::uint32_t node,
                        ClassNames names) {
@@ -283,6 +351,8 @@ void write_tagged_leaf(ColumnWriter& out, const ValueTree& tree, std::uint32_t n
             return out.add("Decimal('" + std::string(text(0)) + "')");
         case Tag::kUuid:
             return out.add("UUID('" + uuid_text(text(0)) + "')");
+        case Tag::kRepr:
+            return write_repr(out, tree, parts, names);
         default:
             return out.add(tag_name(tree[node].detail));
     }
@@ -365,6 +435,17 @@ void append_lines(std::string& out, const ValueTree& tree, std::uint32_t node, s
     out += '\n';
     out.append(indent, ' ');
     out += printable(shape->close.starts_with(',') ? shape->close.substr(1) : shape->close);
+    for (const ShapePart& part : shape->tail) {
+        out += '\n';
+        out.append(indent, ' ');
+        // On a line of its own it needs no comma.
+        const std::string label =
+            part.label.substr(part.label.starts_with(", ") ? sizeof(", ") - 1 : 0);
+        out += label;
+        if (part.value) {
+            append_lines(out, tree, *part.value, columns, indent, indent + columns_of(label));
+        }
+    }
 }
 
 }  // namespace
@@ -394,6 +475,11 @@ void write_value(ColumnWriter& out, const ValueTree& tree, std::uint32_t node, C
         write_part(out, tree, part, names);
     }
     out.add(shape->close);
+    for (const ShapePart& part : shape->tail) {
+        if (!out.full()) {
+            write_part(out, tree, part, names);
+        }
+    }
 }
 
 void append_whole_value(std::string& out, ValuePlace value, std::size_t columns, std::size_t indent,

@@ -6,6 +6,10 @@
 
 #include <structmember.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #if PY_VERSION_HEX >= 0x030B0000
 #undef HAVE_STD_ATOMIC  // C's _Atomic, which C++ does not have
 #include <internal/pycore_dict.h>
@@ -149,15 +153,39 @@ bool visit_inline(PyTypeObject* type, const InlineValues& values, AttributeVisit
 }
 #endif
 
-/// Whether a class made in Python declared slots of its own (not counting __dict__, __weakref__).
+/// Classes made in C whose declared members say what an instance is. Others' lead away from it: a
+/// generator's to its code, a frame's to all globals.
+bool shows_members(PyTypeObject* type) noexcept {
+    if (type == &PySlice_Type || type == &PyRange_Type || type == &PyProperty_Type) {
+        return true;
+    }
+    constexpr std::string_view kNames[] = {"functools.partial", "re.Pattern", "re.Match"};
+    return std::find(std::begin(kNames), std::end(kNames), type->tp_name) != std::end(kNames);
+}
+
+/// Whether a class made in Python declared slots of its own (not counting __dict__, __weakref__),
+/// or is one of the above.
 bool has_slots(PyTypeObject* type) noexcept {
-    return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 && type->tp_members != nullptr &&
-           type->tp_members->name != nullptr;
+    return type->tp_members != nullptr && type->tp_members->name != nullptr &&
+           ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 || shows_members(type));
 }
 
 PyObject* class_dict(PyTypeObject* type) noexcept {
-    // 3.12 moved it for static builtin types only, and those have no slots.
-    return type->tp_dict != nullptr && PyDict_Check(type->tp_dict) ? type->tp_dict : nullptr;
+    PyObject* dict = type->tp_dict;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (dict == nullptr) {  // a static builtin's, which belongs to the interpreter
+        dict = PyType_GetDict(type);
+        Py_XDECREF(dict);
+    }
+#endif
+    return dict != nullptr && PyDict_Check(dict) ? dict : nullptr;
+}
+
+/// What is read of a class's members: slots, and what shows_members() stands for.
+bool is_shown(PyTypeObject* type, const PyMemberDef* member) noexcept {
+    const bool has_object = member->type == T_OBJECT_EX || member->type == T_OBJECT;
+    return has_object &&
+           (shows_members(type) ? member->name[0] != '_' : member->type == T_OBJECT_EX);
 }
 
 /// Slots are found through the member descriptors in the dicts of the classes that declared them:
@@ -178,7 +206,7 @@ bool visit_slots(PyObject* object, PyTypeObject* type, AttributeVisitor visit,
         const auto* const member = reinterpret_cast<const PyMemberDescrObject*>(descriptor);
         // A descriptor of another class can have been assigned to the class: its offset is not
         // this object's.
-        if (member->d_common.d_type != type || member->d_member->type != T_OBJECT_EX) {
+        if (member->d_common.d_type != type || !is_shown(type, member->d_member)) {
             continue;
         }
         PyObject* const value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) +

@@ -63,7 +63,7 @@ bool is_suspended(FrameRef frame) noexcept {
 #endif
 
 RaisedException raised_exception(PyThreadState* thread) noexcept {
-    return {thread->curexc_type, thread->curexc_value};
+    return {thread->curexc_type, thread->curexc_value, thread->curexc_traceback};
 }
 
 }  // namespace kolo::probe

@@ -34,8 +34,9 @@ enum class Entry : std::uint8_t { kStart, kResume, kNothing };
 
 /// The exception that is set, as raised: `value` may be anything, or null (it is not normalised).
 struct RaisedException {
-    PyObject* type;   // borrowed
-    PyObject* value;  // borrowed
+    PyObject* type;       // borrowed
+    PyObject* value;      // borrowed
+    PyObject* traceback;  // borrowed; not in the exception yet
 };
 [[nodiscard]] RaisedException raised_exception(PyThreadState* thread) noexcept;
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "probe/python/names.hpp"
+#include "probe/python/pathlib_text.hpp"
 #include "probe/python/unicode.hpp"
 #include "probe/python/version.hpp"
 
@@ -194,6 +195,64 @@ bool is_uuid(PyTypeObject* type) noexcept {
            }();
 }
 
+// --- Enum -------------------------------------------------------------------------------------
+
+/// Whether a metaclass is enum's EnumType (EnumMeta before 3.11) or derives from it.
+bool makes_enums(PyTypeObject* metaclass) noexcept {
+    for (; metaclass != nullptr && metaclass != &PyType_Type; metaclass = metaclass->tp_base) {
+        if (std::strcmp(metaclass->tp_name, "EnumType") != 0 &&
+            std::strcmp(metaclass->tp_name, "EnumMeta") != 0) {
+            continue;
+        }
+        PyObject* const module = find_by_name(metaclass->tp_dict, "__module__", 8);
+        if (module != nullptr && ascii_of(module) == "enum") {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- deque, mappingproxy ----------------------------------------------------------------------
+
+/// _collectionsmodule.c's, the same from 3.9 to 3.13.
+struct DequeBlock {
+    const DequeBlock* left;
+    PyObject* items[64];
+    const DequeBlock* right;
+};
+struct DequeObject {
+    PyVarObject base;
+    const DequeBlock* left_block;
+    const DequeBlock* right_block;
+    Py_ssize_t left_index;
+    Py_ssize_t right_index;
+};
+
+PyTypeObject* g_deque = nullptr;  // as g_decimal
+
+bool is_deque(PyTypeObject* type) noexcept {
+    if (!KOLO_PYTHON_IS_KNOWN || std::string_view(type->tp_name) != "collections.deque") {
+        return false;
+    }
+    if (type != g_deque) {
+        g_deque = reinterpret_cast<PyTypeObject*>(find_in_module("_collections", "deque"));
+    }
+    return type == g_deque;
+}
+
+bool derives_from_deque(PyTypeObject* type) noexcept {
+    while (type != nullptr && !(type->tp_name[0] == 'c' && is_deque(type))) {
+        type = type->tp_base;
+    }
+    return type != nullptr;
+}
+
+/// descrobject.c's.
+struct MappingProxyObject {
+    PyObject base;
+    PyObject* mapping;
+};
+
 constexpr unsigned long kFlaggedBases = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_UNICODE_SUBCLASS |
                                         Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS |
                                         Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_BYTES_SUBCLASS;
@@ -206,11 +265,23 @@ StdlibKind stdlib_kind(PyTypeObject* type) noexcept {
         if (kind != StdlibKind::kNone) {
             return kind;
         }
+        if (type == &PyDictProxy_Type && KOLO_PYTHON_IS_KNOWN) {
+            return StdlibKind::kMappingProxy;
+        }
     }
     if (is_decimal(type)) {
         return StdlibKind::kDecimal;
     }
-    return is_uuid(type) ? StdlibKind::kUuid : StdlibKind::kNone;
+    if (is_uuid(type)) {
+        return StdlibKind::kUuid;
+    }
+    if (!Py_IS_TYPE(type, &PyType_Type) && makes_enums(Py_TYPE(type))) {
+        return StdlibKind::kEnum;
+    }
+    if (pure_path(type) != nullptr) {
+        return StdlibKind::kPath;
+    }
+    return derives_from_deque(type) ? StdlibKind::kDeque : StdlibKind::kNone;
 }
 
 PyTypeObject* builtin_base(PyTypeObject* type) noexcept {
@@ -317,9 +388,7 @@ std::size_t write_decimal(PyObject* object, std::span<char> to) noexcept {
 }
 
 bool read_uuid(PyObject* object, std::span<std::uint8_t, 16> to) noexcept {
-    const PyMemberDef* const slot = find_slot(Py_TYPE(object), "int");
-    PyObject* const value =
-        *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + slot->offset);
+    PyObject* const value = slot_value(object, Py_TYPE(object), "int");
     if (value == nullptr || !PyLong_CheckExact(value)) {
         return false;
     }
@@ -332,6 +401,55 @@ bool read_uuid(PyObject* object, std::span<std::uint8_t, 16> to) noexcept {
     std::memset(to.data(), 0, to.size());
     std::memcpy(to.data() + to.size() - (count - sign), bytes + sign, count - sign);
     return true;
+}
+
+EnumMember enum_member(PyObject* object) noexcept {
+    EnumMember member;
+    visit_attributes(
+        object,
+        [](void* data, PyObject* name, PyObject* value) {
+            auto& found = *static_cast<EnumMember*>(data);
+            const std::string_view is = ascii_of(name);
+            if (is == "_value_") {
+                found.value = value;
+            } else if (is == "_name_" && PyUnicode_Check(value)) {
+                found.name = value;
+            }
+            return found.value == nullptr || found.name == nullptr;
+        },
+        &member);
+    return member;
+}
+
+DequeItems::DequeItems(PyObject* deque) noexcept
+    : block_(reinterpret_cast<const DequeObject*>(deque)->left_block),
+      index_(static_cast<std::size_t>(reinterpret_cast<const DequeObject*>(deque)->left_index)),
+      left_(static_cast<std::size_t>(Py_SIZE(deque))) {}
+
+PyObject* DequeItems::next() noexcept {
+    const auto* block = static_cast<const DequeBlock*>(block_);
+    if (left_ == 0 || block == nullptr) {
+        return nullptr;
+    }
+    if (index_ == std::size(block->items)) {
+        block = block->right;
+        block_ = block;
+        index_ = 0;
+    }
+    --left_;
+    return block->items[index_++];
+}
+
+PyObject* proxied_dict(PyObject* proxy) noexcept {
+    PyObject* const mapping = reinterpret_cast<const MappingProxyObject*>(proxy)->mapping;
+    return mapping != nullptr && PyDict_Check(mapping) ? mapping : nullptr;
+}
+
+PyObject* slot_value(PyObject* object, PyTypeObject* type, const char* name) noexcept {
+    const PyMemberDef* const slot = find_slot(type, name);
+    return slot != nullptr
+               ? *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + slot->offset)
+               : nullptr;
 }
 
 }  // namespace kolo::probe

@@ -1,5 +1,5 @@
 // Which builtin or standard class an object is of or derives from, and the content of datetime,
-// Decimal and UUID read from memory.
+// Decimal, UUID, Enum members, deque and mappingproxy read from memory.
 //
 // For the encoder, on recording threads, with the GIL held. Runs no code, imports nothing (what no
 // one has imported cannot have instances), allocates nothing.
@@ -21,9 +21,13 @@ enum class StdlibKind : std::uint8_t {
     kTimeDelta,
     kDecimal,
     kUuid,
+    kEnum,          // any class of members
+    kPath,          // any class that derives from pathlib.PurePath
+    kDeque,         // or a subclass
+    kMappingProxy,  // of a dict
 };
 
-/// Which of them `type` is itself (not a subclass).
+/// Which of them `type` is itself (not a subclass, where nothing else is said).
 [[nodiscard]] StdlibKind stdlib_kind(PyTypeObject* type) noexcept;
 
 /// The builtin class, or the one of the above, that `type` derives from and whose structure its
@@ -45,5 +49,34 @@ struct TimeFields {
 
 /// A UUID's 16 bytes, big-endian. False when its `int` cannot be read.
 [[nodiscard]] bool read_uuid(PyObject* object, std::span<std::uint8_t, 16> to) noexcept;
+
+/// A member of an Enum: what Enum.name and Enum.value give. `name` is null for a combination of
+/// flags that has none; `value` is null while the member is still being made. Borrowed.
+struct EnumMember {
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+};
+[[nodiscard]] EnumMember enum_member(PyObject* object) noexcept;
+
+/// The items of a deque, from the left.
+class DequeItems {
+  public:
+    explicit DequeItems(PyObject* deque) noexcept;
+    /// Borrowed; null behind the last one.
+    PyObject* next() noexcept;
+    [[nodiscard]] std::size_t count() const noexcept { return left_; }
+
+  private:
+    const void* block_;
+    std::size_t index_;
+    std::size_t left_;
+};
+
+/// The dict that a mappingproxy shows; borrowed, null where it shows something else.
+[[nodiscard]] PyObject* proxied_dict(PyObject* proxy) noexcept;
+
+/// What stands in the slot `name` that the class `type` made in Python declares; borrowed, null
+/// where there is no such slot or nothing in it.
+[[nodiscard]] PyObject* slot_value(PyObject* object, PyTypeObject* type, const char* name) noexcept;
 
 }  // namespace kolo::probe

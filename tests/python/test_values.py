@@ -11,14 +11,18 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import functools
 import gc
 import math
 import os
+import pathlib
 import random
+import re
 import sys
 import types
 import uuid
 import warnings
+import weakref
 
 import msgpack
 import pytest
@@ -49,11 +53,11 @@ TAGS = (
         "surrogates",
     ),
     *("type", "function", "module", "datetime", "date", "time", "timedelta", "Decimal", "UUID", "subclass"),
-    "exception",
+    *("exception", "enum", "path", "repr"),
 )
 REASONS = (
     *("", "items", "attributes", "depth", "bytes", "time", "redacted", "cycle", "unbound", "changed"),
-    *("unreadable", "ring_full", "unchanged"),
+    *("unreadable", "ring_full", "unchanged", "repr_failed", "repr_slow"),
 )
 
 
@@ -284,10 +288,180 @@ def test_a_class_that_only_looks_like_uuid_is_read_with_care():
     assert encoded(impostor) == Omitted("unreadable")
 
 
+class Color(enum.Enum):
+    RED = 1
+    ANY = (1, 2)
+    SECRET_TOKEN = "hunter2"
+
+    @property
+    def name(self):
+        raise AssertionError("the tracer asked a member for its name")
+
+    value = name
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+class Flags(enum.Flag):
+    A = 1
+    B = 2
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (Color.RED, ("enum", f"{__name__}.Color", "RED", 1)),
+        (Color.ANY, ("enum", f"{__name__}.Color", "ANY", ("tuple", 1, 2))),
+        (Number.ONE, ("enum", f"{__name__}.Number", "ONE", 1)),
+        (Flags.B, ("enum", f"{__name__}.Flags", "B", 2)),
+        (Color, ("type", f"{__name__}.Color")),
+    ],
+    ids=repr,
+)
+def test_a_member_of_an_enum_is_its_name_and_value(value, wanted):
+    assert encoded(value) == wanted
+
+
+def test_flags_together_have_the_name_that_python_gives_them():
+    both = Flags.A | Flags.B
+    assert encoded(both) == ("enum", f"{__name__}.Flags", both._name_, 3)
+
+
+def test_a_member_that_holds_itself_is_a_cycle():
+    class Odd(enum.Enum):
+        ONE = 1
+
+    Odd.ONE._value_ = [Odd.ONE]
+    assert encoded(Odd.ONE)[3] == [Omitted("cycle")]
+    Odd.ONE._value_ = Odd.ONE
+    assert encoded(Odd.ONE)[3] == Omitted("cycle")
+    del Odd.ONE._value_
+    assert encoded(Odd.ONE)[0] == "object"
+
+
+PATHS = [
+    "",
+    ".",
+    "a",
+    "a/",
+    "/",
+    "//a",
+    "///a",
+    "a/b/../c",
+    "./a//b/.",
+    "/srv/tea",
+    "é/€",
+    "a b",
+    "..",
+    "x" * 500,
+]
+JOINED = [
+    ("a", "b"),
+    ("a/", "b"),
+    ("/a", "b", "c.txt"),
+    ("a", "/b"),
+    ("a", ""),
+    ("", "b"),
+    ("/", "b"),
+    ("a", ".", "b"),
+]
+
+
+@pytest.mark.parametrize("kind", [pathlib.PurePosixPath, pathlib.Path], ids=lambda kind: kind.__name__)
+def test_a_path_is_what_str_says(kind):
+    for parts in [*((path,) for path in PATHS), *JOINED]:
+        for ask in (None, lambda path: path.parts, str):
+            path = kind(*parts)
+            if ask:
+                ask(path)
+            assert encoded(path) == (
+                "path",
+                f"{type(path).__module__}.{type(path).__name__}",
+                str(kind(*parts)),
+            )
+            child = kind(*parts) / "x"
+            assert encoded(child)[2] == str(child)
+            assert encoded(child.parent)[2] == str(child.parent)
+
+
+def test_a_path_of_windows_is_what_was_given():
+    path = pathlib.PureWindowsPath("C:\\tea", "green")
+    assert encoded(path)[2] == "C:\\tea\\green"
+    assert str(path) == encoded(path)[2]
+
+
+def test_paths_that_are_long_or_no_utf_8():
+    assert encoded(pathlib.Path("x" * 600))[2] == ("text", "x" * 512, 600)
+    assert encoded(pathlib.Path("x" * 5000))[2] in (("text", "x" * 512, 5000), Omitted("unreadable"))
+    assert encoded(pathlib.Path("a\udcff"))[2] == ("surrogates", b"a\xed\xb3\xbf")
+    assert encoded(pathlib.Path("http://u:p@h/"))[2] == "http:/u:p@h"
+
+
+def test_no_method_of_a_path_is_called():
+    class Hostile(type(pathlib.Path())):
+        def __str__(self):
+            raise AssertionError
+
+        __repr__ = __fspath__ = __hash__ = __eq__ = as_posix = _format_parsed_parts = __str__
+
+    assert encoded(Hostile("/a/b"))[2] == "/a/b"
+
+
+def test_a_class_that_only_looks_like_a_path_is_read_with_care():
+    impostor = type("PurePath", (), {"__slots__": ("_str", "_drv", "_parts"), "__module__": "pathlib"})
+    for attributes in ({}, {"_str": 5}, {"_parts": [1]}, {"_parts": 5, "_drv": 7}):
+        assert encoded(filled(impostor(), **attributes))[2] in (Omitted("unreadable"), 5)
+
+
+def test_a_deque_is_its_items_from_the_left():
+    for size in (0, 1, 31, 63, 64, 65, 300):
+        items = collections.deque(range(size))
+        items.rotate(7)
+        assert encoded(items, max_items=1000)[2] == list(items)
+        items.extendleft(range(100))
+        assert encoded(items, max_items=1000)[2] == list(items)
+    items.append(items)
+    assert encoded(items, max_items=1000)[2][-1] == ("subclass", "collections.deque", Omitted("cycle"))
+    assert encoded(collections.deque(range(100)))[2][-1] == Omitted("items", 68)
+
+
+def test_a_mappingproxy_of_something_else_is_its_type():
+    proxy = types.MappingProxyType(collections.ChainMap({}))
+    assert encoded(proxy) == ("object", "mappingproxy")
+    for _ in range(100_000):
+        proxy = types.MappingProxyType(proxy)
+    assert encoded(proxy) == ("object", "mappingproxy")
+    table = {}
+    table["again"] = types.MappingProxyType(table)
+    assert encoded(table) == {"again": ("subclass", "mappingproxy", Omitted("cycle"))}
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (range(1, 9, 2), ("object", "range", {"start": 1, "stop": 9, "step": 2})),
+        (slice(1, None), ("object", "slice", {"start": 1, "stop": None, "step": None})),
+        (
+            functools.partial(len, "x", password="hunter2"),
+            (
+                "object",
+                "functools.partial",
+                {"func": ("function", "len"), "args": ("tuple", "x"), "keywords": {"password": "hunter2"}},
+            ),
+        ),
+        (re.compile("a+"), ("object", "re.Pattern", {"pattern": "a+"})),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_c_classes_declare_of_themselves(value, wanted):
+    assert encoded(value) == wanted
+
+
 # --- Subclasses and objects -----------------------------------------------------------------------
 
 Point = collections.namedtuple("Point", "x y")
-Color = enum.IntEnum("Color", "RED", module=__name__)
 
 
 def subclass_of(base, *args):
@@ -313,7 +487,9 @@ def subclass_of(base, *args):
         (collections.OrderedDict(a=1), ("subclass", "collections.OrderedDict", {"a": 1})),
         (collections.defaultdict(int, a=1), ("subclass", "collections.defaultdict", {"a": 1})),
         (Point(1, 2), ("subclass", f"{__name__}.Point", ("tuple", 1, 2))),
-        (Color.RED, ("subclass", f"{__name__}.Color", 1)),
+        (collections.deque([1, 2], maxlen=2), ("subclass", "collections.deque", [1, 2])),
+        (subclass_of(collections.deque, "ab"), ("subclass", "m.Sub", ["a", "b"])),
+        (types.MappingProxyType({"a": 1}), ("subclass", "mappingproxy", {"a": 1})),
     ],
     ids=lambda value: type(value).__mro__[-2].__name__,
 )
@@ -357,9 +533,15 @@ def test_an_object_is_its_type_and_its_own_attributes(value, wanted):
     assert attributes == wanted
 
 
-@pytest.mark.parametrize("value", [object(), range(3), (i for i in ()), ..., memoryview(b"x")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [object(), (i for i in ()), ..., memoryview(b"x"), sys._getframe(), weakref.ref(pytest)],
+    ids=repr,
+)
 def test_an_object_whose_attributes_cannot_be_read_is_its_type(value):
-    assert encoded(value) == ("object", type(value).__name__)
+    assert encoded(value)[0] == "object"
+    assert len(encoded(value)) == 2
+    assert encoded(value)[1].endswith(type(value).__name__)
 
 
 def test_attributes_keep_the_order_in_which_they_were_set():

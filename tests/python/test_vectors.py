@@ -43,6 +43,9 @@ TAGS = [
     "UUID",
     "subclass",
     "exception",
+    "enum",
+    "path",
+    "repr",
 ]
 OMITTED = [
     "",
@@ -58,6 +61,8 @@ OMITTED = [
     "unreadable",
     "ring_full",
     "unchanged",
+    "repr_failed",
+    "repr_slow",
 ]
 KINDS = ["block", "request", "script", "test", "job", "command", "fork"]
 LOSSES = [

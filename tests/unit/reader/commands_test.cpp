@@ -144,7 +144,8 @@ TEST_F(Commands, ShowAsJsonHasTheSettledShape) {
          "outcome": "raised",
          "arguments": {"a": null, "b": {"$type": "omitted", "$omitted": {"reason": "redacted"}}},
          "locals": null,
-         "exception": {"$type": "exception", "class": "builtins.ValueError", "args": ["no"]}}])"));
+         "exception": {"$type": "exception", "class": "builtins.ValueError", "args": ["no"],
+                       "message": "no", "line": null, "cause": null, "context": null}}])"));
 }
 
 TEST_F(Commands, NodeShowsOneActivationInFull) {

@@ -121,7 +121,7 @@ const std::vector<Case> kCases = {
          .omitted(Omitted::kAttributes, 4)
          .null(),
      R"({"$type":"object","class":"catalog.models.Product","attributes":{"id":3},"$omitted":{"reason":"attributes","count":4}})",
-     "Product(id=3, …+4)"},
+     "Product(id=3, … + 4 attributes)"},
     {"ObjectWithoutAttributes", V().tagged(Tag::kObject, 1).text("socket.socket"),
      R"({"$type":"object","class":"socket.socket"})", "<socket>"},
     {"ObjectThatIsEmpty", V().tagged(Tag::kObject, 2).text("app.Empty").map(0),
@@ -180,7 +180,62 @@ const std::vector<Case> kCases = {
      R"({"$type":"subclass","class":"collections.OrderedDict","value":{"a":1}})",
      "OrderedDict({'a': 1})"},
     {"Exception", V().tagged(Tag::kException, 2).text("builtins.ValueError").array(1).text("no"),
-     R"({"$type":"exception","class":"builtins.ValueError","args":["no"]})", "ValueError('no')"},
+     R"({"$type":"exception","class":"builtins.ValueError","args":["no"],"message":"no","line":null,
+         "cause":null,"context":null})",
+     "ValueError('no')"},
+    {"ExceptionThatLeftAnActivation",
+     V().tagged(Tag::kException, 6)
+         .text("shop.SoldOut")
+         .array(2)
+         .text("tea")
+         .integer(7)
+         .integer(12)
+         .map(1)
+         .text("code")
+         .integer(3)
+         .null()
+         .tagged(Tag::kException, 5)
+         .text("KeyError")
+         .array(1)
+         .text("k")
+         .null()
+         .null()
+         .omitted(Omitted::kCycle),
+     R"({"$type":"exception","class":"shop.SoldOut","args":["tea",7],"message":"tea","line":12,
+         "cause":null,"context":
+         {"$type":"exception","class":"KeyError","args":["k"],"message":"k","line":null,
+          "cause":{"$type":"omitted","$omitted":{"reason":"cycle"}},"context":null},
+         "attributes":{"code":3}})",
+     "SoldOut('tea', 7, code=3) at line 12, while handling KeyError('k'), from ‹cycle›"},
+    {"ExceptionWithTwoTexts", V().tagged(Tag::kException, 2).text("E").array(2).text("a").text("b"),
+     R"({"$type":"exception","class":"E","args":["a","b"],"message":null,"line":null,"cause":null,
+         "context":null})",
+     "E('a', 'b')"},
+    {"ExceptionWhoseMessageWasCut",
+     V().tagged(Tag::kException, 2).text("E").array(1).tagged(Tag::kText, 2).text("no").integer(9),
+     R"({"$type":"exception","class":"E",
+         "args":[{"$type":"str","value":"no","length":9,"$omitted":{"reason":"length","count":7}}],
+         "message":{"$type":"str","value":"no","length":9,"$omitted":{"reason":"length","count":7}},
+         "line":null,"cause":null,"context":null})",
+     "E('no'…(9 characters))"},
+    {"EnumMember", V().tagged(Tag::kEnum, 3).text("shop.Size").text("LARGE").integer(3),
+     R"({"$type":"enum","class":"shop.Size","name":"LARGE","value":3})", "<Size.LARGE: 3>"},
+    {"EnumMemberWithoutAName", V().tagged(Tag::kEnum, 3).text("shop.Flags").null().integer(3),
+     R"({"$type":"enum","class":"shop.Flags","name":null,"value":3})", "<Flags: 3>"},
+    {"Path", V().tagged(Tag::kPath, 2).text("pathlib.PosixPath").text("/srv/tea"),
+     R"({"$type":"path","class":"pathlib.PosixPath","value":"/srv/tea"})", "PosixPath('/srv/tea')"},
+    {"Repr", V().tagged(Tag::kRepr, 2).text("shop.Tea").text("<Tea: 'Assam'\x1b[2J>"),
+     R"({"$type":"repr","class":"shop.Tea","text":"<Tea: 'Assam'\u001b[2J>"})",
+     "<Tea: 'Assam'\\x1b[2J>"},
+    {"ReprThatWasCut",
+     V().tagged(Tag::kRepr, 2).text("shop.Tea").tagged(Tag::kText, 2).text("<Te").integer(9),
+     R"({"$type":"repr","class":"shop.Tea","text":
+         {"$type":"str","value":"<Te","length":9,"$omitted":{"reason":"length","count":6}}})",
+     "<Te…(9 characters)"},
+    {"ReprThatWasTooSlow", V().tagged(Tag::kRepr, 2).text("shop.Tea").omitted(Omitted::kReprSlow),
+     R"({"$type":"repr","class":"shop.Tea","text":
+         {"$type":"omitted","$omitted":{"reason":"repr_slow"}}})",
+     "<Tea ‹its repr was too slow›>"},
     {"Omission", V().omitted(Omitted::kCycle),
      R"({"$type":"omitted","$omitted":{"reason":"cycle"}})", "‹cycle›"},
     {"OmissionOfALaterVersion", V().extension(proto::kOmittedType, "\x63"),

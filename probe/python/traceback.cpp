@@ -1,0 +1,20 @@
+#include "probe/python/traceback.hpp"
+
+#include <frameobject.h>
+
+namespace kolo::probe {
+
+int raised_line(PyObject* traceback, FrameRef frame) noexcept {
+    if (traceback == nullptr || !PyTraceBack_Check(traceback)) {
+        return 0;
+    }
+    const auto* const entry = reinterpret_cast<const PyTracebackObject*>(traceback);
+    if (!(frame_of(entry->tb_frame) == frame)) {
+        return 0;
+    }
+    // From 3.13 on the line is worked out when somebody asks for it; -1 before.
+    return entry->tb_lineno > 0 ? entry->tb_lineno
+                                : PyCode_Addr2Line(frame_code(frame), entry->tb_lasti);
+}
+
+}  // namespace kolo::probe
