@@ -63,6 +63,14 @@ void set_hook(const std::string& wanted) noexcept {
     }
 }
 
+void notice_replaced_hook() noexcept {
+    if (g_hook == Hook::kProfile) {
+        notice_replaced_profile_hook();
+    } else if (g_hook == Hook::kFrameEval) {
+        notice_replaced_frame_eval_hook();
+    }
+}
+
 void set_hook_on_new_thread() noexcept {
     if (g_hook == Hook::kProfile) {
         set_profile_hook_here();

@@ -15,6 +15,9 @@ namespace kolo::probe {
 void set_hook(const std::string& wanted) noexcept;
 /// For a thread that has just been started: sets what is set per thread.
 void set_hook_on_new_thread() noexcept;
+/// For the end of a trace: says, once, where another tool has taken the hook's place meanwhile.
+/// Ends that cannot be seen any more on this thread are counted as lost (hook_replaced).
+void notice_replaced_hook() noexcept;
 /// Sets a hook that is entered as the one `wanted` would be, and does nothing.
 void set_noop_hook(const std::string& wanted) noexcept;
 void remove_hook() noexcept;

@@ -2,7 +2,10 @@
 
 #include <Python.h>
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <string_view>
 
 #include "probe/c_stack.hpp"
 #include "probe/codes.hpp"
@@ -19,6 +22,8 @@ namespace {
 /// The function that was there before ours; it is called by it.
 _PyFrameEvalFunction g_inner = nullptr;
 _PyFrameEvalFunction g_ours = nullptr;
+/// Somebody's function, set after ours, that calls ours.
+_PyFrameEvalFunction g_chains = nullptr;
 /// Frames on all threads below which evaluation is handed back.
 std::uint32_t g_handed_back = 0;
 
@@ -112,6 +117,26 @@ PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) noe
     return result;
 }
 
+/// Lets the interpreter run a code of ours as it runs any: whoever stands in our place may hand it
+/// on to us. Then its verdict is known.
+[[nodiscard]] bool is_still_called() noexcept {
+    PyObject* type = nullptr;
+    PyObject* value = nullptr;
+    PyObject* traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject* code = Py_CompileString("None", "<frozen kolo_probe>", Py_eval_input);
+    PyObject* globals = PyDict_New();
+    PyObject* result =
+        code != nullptr && globals != nullptr ? PyEval_EvalCode(code, globals, globals) : nullptr;
+    const bool called = code != nullptr &&
+                        code_extra(reinterpret_cast<PyCodeObject*>(code), g_code_slot) != nullptr;
+    Py_XDECREF(result);
+    Py_XDECREF(globals);
+    Py_XDECREF(code);
+    PyErr_Restore(type, value, traceback);  // and drops what went wrong here
+    return called;
+}
+
 PyObject* evaluate_only(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
     if (const Configuration* configuration = current_configuration()) {
         static_cast<void>(
@@ -132,6 +157,27 @@ bool set_frame_eval_hook(bool does_nothing) noexcept {
     return true;
 }
 
+void notice_replaced_frame_eval_hook() noexcept {
+    static bool warned = false;
+    PyThreadState* thread = PyThreadState_Get();
+    const _PyFrameEvalFunction found = _PyInterpreterState_GetEvalFrameFunc(thread->interp);
+    // Where evaluation is handed back, the one before ours stands there and is no stranger.
+    if (warned || found == g_ours || found == g_chains ||
+        (g_handed_back != 0 && found == g_inner)) {
+        return;
+    }
+    if (is_still_called()) {
+        g_chains = found;
+        return;
+    }
+    warned = true;
+    constexpr std::string_view kText =
+        "kolo-probe: another tool set a frame evaluation function (PEP 523) that does not call the "
+        "one before it, kolo-probe's: calls are not recorded any more. Start that tool before "
+        "tracing begins, or use hook = \"profile\".\n";
+    static_cast<void>(!write(STDERR_FILENO, kText.data(), kText.size()));
+}
+
 void remove_frame_eval_hook() noexcept {
     PyThreadState* thread = PyThreadState_Get();
     if (is_set(thread, g_ours)) {
@@ -144,6 +190,7 @@ void remove_frame_eval_hook() noexcept {
 
 bool is_frame_eval_known() noexcept { return false; }
 bool set_frame_eval_hook(bool /*does_nothing*/) noexcept { return false; }
+void notice_replaced_frame_eval_hook() noexcept {}
 void remove_frame_eval_hook() noexcept {}
 
 #endif

@@ -15,6 +15,8 @@ namespace kolo::probe {
 [[nodiscard]] bool is_frame_eval_known() noexcept;
 /// False where it cannot be set.
 [[nodiscard]] bool set_frame_eval_hook(bool does_nothing) noexcept;
+/// Says, once, when another function stands in ours' place and does not call it.
+void notice_replaced_frame_eval_hook() noexcept;
 /// Gives back what was set before, unless somebody has set another function since.
 void remove_frame_eval_hook() noexcept;
 

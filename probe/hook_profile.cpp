@@ -67,16 +67,31 @@ int do_nothing(PyObject* /*self*/, PyFrameObject* /*frame*/, int /*what*/,
     return 0;
 }
 
-void warn_of_other_profiler() noexcept {
+/// One line, once per process, whichever of the two it is.
+void warn_of_other_profiler(std::string_view text) noexcept {
     static bool warned = false;
     if (!warned) {
         warned = true;
-        constexpr std::string_view kText =
-            "kolo-probe: another profiler (sys.setprofile or cProfile) is active on a thread, and "
-            "is left alone: calls "
-            "on that thread are not recorded. Stop the other profiler before tracing begins.\n";
-        static_cast<void>(!write(STDERR_FILENO, kText.data(), kText.size()));
+        static_cast<void>(!write(STDERR_FILENO, text.data(), text.size()));
     }
+}
+
+constexpr std::string_view kLeftAlone =
+    "kolo-probe: another profiler (sys.setprofile or cProfile) is active on a thread, and "
+    "is left alone: calls "
+    "on that thread are not recorded. Stop the other profiler before tracing begins.\n";
+constexpr std::string_view kReplaced =
+    "kolo-probe: another profiler (sys.setprofile or cProfile) took the profile hook's place "
+    "during "
+    "a trace: later calls on that thread are not recorded. Use it outside of traces, or another "
+    "hook.\n";
+
+/// The calling thread had the hook and has it no more.
+void lose_thread() noexcept {
+    if (Recorder* recorder = current_recorder(); recorder != nullptr && recorder->is_running()) {
+        recorder->lose_running();
+    }
+    warn_of_other_profiler(kReplaced);
 }
 
 void set_on(PyThreadState* thread) noexcept {
@@ -84,7 +99,7 @@ void set_on(PyThreadState* thread) noexcept {
         return;
     }
     if (thread->c_profilefunc != nullptr) {
-        warn_of_other_profiler();
+        warn_of_other_profiler(kLeftAlone);
         return;
     }
     if (_PyEval_SetProfile(thread, profile, nullptr) != 0) {
@@ -103,7 +118,20 @@ void for_each_thread(Visit visit) noexcept {
 
 }  // namespace
 
-void set_profile_hook_everywhere() noexcept { for_each_thread(set_on); }
+void set_profile_hook_everywhere() noexcept {
+    // What runs here by our account has ended unseen, or will, where somebody took the hook away.
+    if (Recorder* recorder = current_recorder(); recorder != nullptr && recorder->is_running() &&
+                                                 PyThreadState_Get()->c_profilefunc != profile) {
+        lose_thread();
+    }
+    for_each_thread(set_on);
+}
+
+void notice_replaced_profile_hook() noexcept {
+    if (PyThreadState_Get()->c_profilefunc != profile) {
+        lose_thread();
+    }
+}
 
 void set_profile_hook_here() noexcept { set_on(PyThreadState_Get()); }
 

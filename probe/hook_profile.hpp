@@ -12,6 +12,8 @@ namespace kolo::probe {
 void set_profile_hook_everywhere() noexcept;
 /// Sets the hook on the calling thread, unless somebody else's is there.
 void set_profile_hook_here() noexcept;
+/// Says, once, when the calling thread has lost the hook to another profiler.
+void notice_replaced_profile_hook() noexcept;
 /// Takes it away from every thread that has it.
 void remove_profile_hook() noexcept;
 /// A hook that does nothing, on the calling thread: what the interpreter's own part costs.

@@ -8,6 +8,7 @@
 #include "probe/codes.hpp"
 #include "probe/fork.hpp"
 #include "probe/hook.hpp"
+#include "probe/leaked.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -98,6 +99,7 @@ Process* ensure_process() noexcept {
         auto process = std::make_unique<Process>(*g_configuration, std::move(arena), *id, g_parent,
                                                  ++g_processes);
         process->drain.ensure_running();
+        leak_on_purpose(process.get());
         // release: threads that end without the GIL find it whole
         g_process.store(process.release(), std::memory_order_release);
         return current_process();
@@ -112,8 +114,8 @@ bool stop_recording(double timeout_seconds) noexcept {
     if (process == nullptr) {
         return true;
     }
-    remove_hook();
     end_all_traces(*process);
+    remove_hook();
     // release: as in ensure_process(). Threads that wait for room see it and go on.
     g_process.store(nullptr, std::memory_order_release);
     PyThreadState* thread = PyEval_SaveThread();

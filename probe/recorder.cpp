@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "probe/leaked.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -306,6 +307,28 @@ void Recorder::close_activation(const Activation& activation) noexcept {
     process_.slot(activation.trace).open_roots.fetch_sub(1, std::memory_order_release);
 }
 
+void Recorder::lose_running() noexcept {
+    enter();
+    FrameStack boundaries;
+    for (std::size_t i = 0; i < stack_.size(); ++i) {
+        const StackEntry& entry = stack_[i];
+        if (entry.kind == EntryKind::kBoundary) {
+            if (StackEntry* const kept = boundaries.push()) {
+                const std::uint32_t nearest = kept->nearest;
+                *kept = entry;
+                kept->nearest = nearest;
+            }
+        } else if (entry.kind == EntryKind::kRecorded) {
+            --running_;
+            count(entry.activation.trace);
+            process_.count_lost(entry.activation.trace, proto::LossReason::kHookReplaced);
+            close_activation(entry.activation);
+        }
+    }
+    stack_ = std::move(boundaries);
+    leave_idle();
+}
+
 void Recorder::push_boundary(const TraceRef& trace) noexcept {
     follow_greenlet();
     if (StackEntry* const entry = stack_.push()) {  // without it the context variable still tells
@@ -412,7 +435,7 @@ Recorder* current_recorder() noexcept {
 }
 
 void forget_recorder() noexcept {
-    static_cast<void>(t_owned.release());  // leaked: its ring's memory does not exist in the child
+    leak_on_purpose(t_owned.release());  // its ring's memory does not exist in the child
     t_recorder = nullptr;
 }
 

@@ -35,6 +35,11 @@ class Recorder {
     /// A frame is left: by return, by an exception, or for a while by yield or await.
     void leave(const FrameEvent& event, Exit exit) noexcept;
 
+    /// Another tool took the hook's place on this thread: what runs here will end unseen. Counts
+    /// those ends as lost.
+    void lose_running() noexcept;
+    [[nodiscard]] bool is_running() const noexcept { return running_ != 0; }
+
     void push_boundary(const TraceRef& trace) noexcept;
     void remove_boundary(const TraceRef& trace) noexcept;
     /// Adds what was counted for the current trace to its slot.

@@ -184,6 +184,7 @@ void end_trace(TraceToken token, std::optional<std::string_view> name) noexcept 
     if (process == nullptr || !process->is_live(trace)) {
         return;
     }
+    notice_replaced_hook();
     suspend_trace(token);
     if (Recorder* recorder = current_recorder()) {
         recorder->settle_counts();

@@ -28,7 +28,11 @@ pytestmark = pytest.mark.usefixtures("installed")
 
 def environment(**more):
     dropped = ("PYTHON", "KOLO", "COV")
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(dropped)}, **more}
+    kept = ("PYTHONMALLOC", "PYTHONDEVMODE")  # how ./dev sanitize and the debugging allocator run all of this
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith(dropped) or k in kept},
+        **more,
+    }
 
 
 def command(name, *words, folder, **options):
