@@ -238,6 +238,11 @@ bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
         const std::size_t length = write_type_name(reinterpret_cast<PyTypeObject*>(value), name);
         return tagged_name(Tag::kType, name, length);
     }
+    if (reprs_ != nullptr) {
+        if (const auto told = reprs_->of_named(value)) {
+            return repr(value, *told);
+        }
+    }
     if (PyExceptionInstance_Check(value)) {
         return exception_alone(type, value, 0, 0);
     }
@@ -259,7 +264,24 @@ bool Encoder::other(PyObject* value) noexcept {
         std::uint8_t name[kMaxNameBytes];
         return tagged_name(Tag::kModule, name, write_module_name(value, name));
     }
-    return base != nullptr ? subclass(value, base) : object(value);
+    if (base != nullptr) {
+        return subclass(value, base);
+    }
+    if (reprs_ != nullptr) {
+        if (const auto told = reprs_->of_any(value)) {
+            return repr(value, *told);
+        }
+    }
+    return object(value);
+}
+
+bool Encoder::repr(PyObject* value, const ReprTexts::Told& told) noexcept {
+    if (!fits(1 + msgpack::kTagBytes)) {
+        return false;
+    }
+    at_ = msgpack::put_tag(msgpack::put_count(at_, msgpack::Shape::kArray, 3, 1), Tag::kRepr);
+    return type_name(Py_TYPE(value)) &&
+           (told.text != nullptr ? any_text(characters_of(told.text)) : marker(told.reason));
 }
 
 bool Encoder::nothing() noexcept {

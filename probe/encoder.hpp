@@ -3,7 +3,8 @@
 //
 // Made for one event, on the recording thread, with the GIL held. It runs no user code (no
 // attribute look-up, comparison, hash, iteration or repr: memory is read through C structures and
-// the base classes' accessors), allocates nothing, raises nothing, leaves an exception that is set
+// the base classes' accessors; texts of reprs that the user asked for are made before, see
+// reprs.hpp), allocates nothing, raises nothing, leaves an exception that is set
 // as it is, and keeps no reference. What cannot be read becomes a marker. Fork, shutdown: no state.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "probe/python/stdlib_types.hpp"
 #include "probe/python/unicode.hpp"
 #include "probe/redaction.hpp"
+#include "probe/reprs.hpp"
 #include "proto/values.hpp"
 
 namespace kolo::probe {
@@ -26,6 +28,9 @@ class Encoder {
     /// `room` is at least 64; with event_bytes + 64 or more, out_of_room() never happens.
     Encoder(std::uint8_t* to, std::uint32_t room, const EncodeLimits& limits,
             const Redaction& redaction) noexcept;
+
+    /// Objects whose repr is wanted are written as `reprs` tells; it may be null.
+    void use(ReprTexts* reprs) noexcept { reprs_ = reprs; }
 
     /// Begins the array of an event's variables, which `count` calls of the following functions
     /// fill. At most once; a value of its own may precede it. Where not even a marker for each
@@ -76,6 +81,7 @@ class Encoder {
     bool encode_builtin(PyObject* value, PyTypeObject* type) noexcept;
     bool encode_other(PyObject* value, PyTypeObject* type) noexcept;
     bool other(PyObject* value) noexcept;
+    bool repr(PyObject* value, const ReprTexts::Told& told) noexcept;
     bool nothing() noexcept;
     bool integer(PyObject* value) noexcept;
     bool number(double value) noexcept;
@@ -155,6 +161,7 @@ class Encoder {
     std::int64_t until_clock_;  // pieces of work until the clock is looked at
     const EncodeLimits& limits_;
     const Redaction& redaction_;
+    ReprTexts* reprs_ = nullptr;
     std::int64_t deadline_ns_ = 0;  // 0: the clock has not been looked at
     std::uint32_t elements_left_ = 0;
     std::uint32_t elements_cut_ = 0;  // that get no marker of their own

@@ -73,6 +73,9 @@ template <typename T>
     to.values = setting<bool>(from, "values");
     to.return_locals = !setting<bool>(from, "omit_return_locals");
     to.limits = read_limits(from);
+    to.reprs.all = setting<bool>(from, "repr_all");
+    to.reprs.types = setting<std::vector<std::string>>(from, "repr_types");
+    to.reprs.max_us = setting<std::uint32_t>(from, "repr_max_us");
     to.redact = setting<std::vector<std::string>>(from, "redact");
     to.version = setting<std::string>(from, "version");
     to.git_sha = setting<std::optional<std::string>>(from, "git_sha");

@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "probe/python/traceback.hpp"
 #include "probe/text.hpp"
@@ -215,7 +216,10 @@ bool RecordWriter::start(const FrameEvent& event, const Activation& activation,
             const std::uint8_t* before = ring_.tail();
             payload = encode_payload(
                 [] { return static_cast<std::uint32_t>(sizeof(proto::ValuedRecord)); }, running + 1,
-                [&](Encoder& encoder) { encode_variables(encoder, event, arguments); });
+                [&](Encoder& encoder) {
+                    encoder.use(event.reprs);
+                    encode_variables(encoder, event, arguments);
+                });
             if (ring_.tail() != before) {
                 delta = ring_.delta_to(now);  // in a new block, which counts from its own beginning
             }
@@ -262,7 +266,10 @@ bool RecordWriter::resume(const FrameEvent& event, const Activation& activation,
     if (thrown && settings_.values) {
         payload = encode_payload(
             [] { return static_cast<std::uint32_t>(sizeof(proto::LongRecord)); }, running + 1,
-            [&](Encoder& encoder) { encode_outcome(encoder, event, Exit::kUnwind); });
+            [&](Encoder& encoder) {
+                encoder.use(event.reprs);
+                encode_outcome(encoder, event, Exit::kUnwind);
+            });
     }
     write_long(thrown ? RecordKind::kLongThrow : RecordKind::kLongResume, activation, payload, now);
     ring_.wire.current = activation.id;
@@ -293,6 +300,7 @@ bool RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
                                                   : sizeof(proto::LongRecord);
         };
         payload = encode_payload(fixed, running, [&](Encoder& encoder) {
+            encoder.use(event.reprs);
             encode_outcome(encoder, event, exit);
             if (locals > 0) {
                 encode_variables(encoder, event, locals);
@@ -325,6 +333,35 @@ void RecordWriter::write_short(const Activation& activation, Exit exit, bool is_
     const proto::ValuedRecord record{{}, distance};
     const RecordKind kind = exit == Exit::kUnwind ? RecordKind::kUnwind : RecordKind::kReturn;
     ring_.publish(proto::write_record(ring_.tail(), record, kind, payload, delta));
+}
+
+template <typename Encode>
+void RecordWriter::find_reprs(ReprTexts& texts, Encode encode) const noexcept {
+    try {
+        std::vector<std::uint8_t> spare(settings_.limits.event_bytes + kLeastPayload);
+        Encoder encoder(spare.data(), static_cast<std::uint32_t>(spare.size()), settings_.limits,
+                        process_.configuration.redaction);
+        encoder.use(&texts);
+        encode(encoder);
+    } catch (const std::bad_alloc&) {
+        return;  // none is found
+    }
+}
+
+void RecordWriter::find_reprs_at_start(const FrameEvent& event, ReprTexts& texts) const noexcept {
+    const std::uint32_t arguments =
+        std::min(event.info->variables.argument_count, variable_count(*event.info));
+    find_reprs(texts, [&](Encoder& encoder) { encode_variables(encoder, event, arguments); });
+}
+
+void RecordWriter::find_reprs_at_end(const FrameEvent& event, Exit exit,
+                                     ReprTexts& texts) const noexcept {
+    find_reprs(texts, [&](Encoder& encoder) {
+        encode_outcome(encoder, event, exit);
+        if (settings_.return_locals && exit != Exit::kYield) {
+            encode_variables(encoder, event, variable_count(*event.info));
+        }
+    });
 }
 
 void RecordWriter::encode_outcome(Encoder& encoder, const FrameEvent& event,

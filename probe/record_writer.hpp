@@ -16,6 +16,7 @@
 #include "probe/encoder.hpp"
 #include "probe/frame_stack.hpp"
 #include "probe/process.hpp"
+#include "probe/reprs.hpp"
 #include "probe/ring.hpp"
 #include "proto/records.hpp"
 
@@ -33,6 +34,8 @@ struct FrameEvent {
     PyObject* exception_type = nullptr;
     /// Of an exception that the interpreter has not given its traceback yet (before 3.12).
     PyObject* traceback = nullptr;
+    /// What objects say of themselves, where the user asked for that.
+    ReprTexts* reprs = nullptr;
 };
 
 class RecordWriter {
@@ -53,6 +56,11 @@ class RecordWriter {
     [[nodiscard]] bool leave(const FrameEvent& event, const Activation& activation, Exit exit,
                              std::uint32_t running) noexcept;
 
+    /// Finds the objects of the event whose repr is wanted, as start() and leave() would encode
+    /// them. Writes nothing.
+    void find_reprs_at_start(const FrameEvent& event, ReprTexts& texts) const noexcept;
+    void find_reprs_at_end(const FrameEvent& event, Exit exit, ReprTexts& texts) const noexcept;
+
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
 
   private:
@@ -70,6 +78,8 @@ class RecordWriter {
                     proto::Ticks now) noexcept;
     void write_short(const Activation& activation, Exit exit, bool is_none, std::uint32_t payload,
                      std::uint32_t delta) noexcept;
+    template <typename Encode>
+    void find_reprs(ReprTexts& texts, Encode encode) const noexcept;
     [[nodiscard]] bool is_short_end(const Activation& activation, Exit exit) const noexcept;
 
     /// Encodes a payload where it belongs, behind a fixed part of `fixed()` bytes; returns its

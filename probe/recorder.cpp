@@ -8,6 +8,7 @@
 #include <new>
 
 #include "probe/leaked.hpp"
+#include "probe/reprs.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -27,7 +28,10 @@ thread_local Recorder* t_recorder __attribute__((tls_model("initial-exec"))) = n
 }  // namespace
 
 Recorder::Recorder(Process& process, std::unique_ptr<RingShared> ring)
-    : process_(process), writer_(process, *ring) {
+    : process_(process),
+      asks_reprs_(process.configuration.settings.values &&
+                  process.configuration.settings.reprs.any()),
+      writer_(process, *ring) {
     process.rings.add(*ring.release());  // the drain owns it from here on
 }
 
@@ -89,6 +93,9 @@ void Recorder::leave_idle() noexcept {
 }
 
 void Recorder::start(const FrameEvent& event) noexcept {
+    if (asks_reprs_ && event.reprs == nullptr) [[unlikely]] {
+        return start_asking(event);
+    }
     enter();
     close_stale(event);
     const Place place = place_on(event.thread);
@@ -157,6 +164,9 @@ void Recorder::close_stale(const FrameEvent& event) noexcept {
 }
 
 void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
+    if (asks_reprs_ && ReprTexts::is_asking()) [[unlikely]] {
+        return;
+    }
     const auto suspended = process_.suspended.take(event.frame.address);
     if (!suspended) {
         return;  // started before tracing, or in a trace that was not found
@@ -188,6 +198,9 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
 }
 
 void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
+    if (asks_reprs_ && event.reprs == nullptr) [[unlikely]] {
+        return leave_asking(event, exit);
+    }
     follow_greenlet();
     const std::size_t index = stack_.find(event.frame.address);
     if (index == stack_.size()) {

@@ -2,10 +2,10 @@
 // stack, counts what is emitted and lost; RecordWriter writes the records.
 //
 // One per thread, made at the thread's first accepted frame, destroyed at its end. Every call comes
-// under the GIL from the thread it belongs to. No call runs Python code, allocates outside slow
-// paths, or leaves an exception behind. Fork: the child drops the forking thread's recorder without
-// touching the ring. When it must drop: see ring.hpp; the start is counted as lost and so is its
-// end.
+// under the GIL from the thread it belongs to. No call runs Python code (but for reprs that the
+// user asked for: reprs.hpp), allocates outside slow paths, or leaves an exception behind. Fork:
+// the child drops the forking thread's recorder without touching the ring. When it must drop: see
+// ring.hpp; the start is counted as lost and so is its end.
 #pragma once
 
 #include <Python.h>
@@ -58,6 +58,10 @@ class Recorder {
 
   private:
     [[nodiscard]] Ring& ring() noexcept { return writer_.ring(); }
+    /// With reprs that the user asked for (recorder_reprs.cpp); each comes back with them.
+    void start_asking(const FrameEvent& event) noexcept;
+    void leave_asking(const FrameEvent& event, Exit exit) noexcept;
+    [[nodiscard]] bool is_over_after(ReprTexts& texts) const noexcept;
     void follow_greenlet() noexcept {
         if (const void* now = current_greenlet(); now != greenlet_) {
             switch_greenlet(now);
@@ -87,6 +91,7 @@ class Recorder {
     [[nodiscard]] bool is_over(const TraceRef& trace) const noexcept;
 
     Process& process_;
+    const bool asks_reprs_;
     RecordWriter writer_;
     FrameStack stack_;
     std::uint32_t running_ = 0;  // recorded segments on all of this thread's stacks

@@ -15,6 +15,15 @@ namespace kolo::probe {
 enum class WhenFull : std::uint8_t { kDrop, kWait };
 enum class CollectorMode : std::uint8_t { kAuto, kRequire, kOff };
 
+/// Whose __repr__ may run.
+struct ReprSettings {
+    bool all = false;
+    std::vector<std::string> types;  // by the name of the class or of one of its bases
+    std::uint32_t max_us = 1000;     // of one repr, and of an event's together
+
+    [[nodiscard]] bool any() const noexcept { return all || !types.empty(); }
+};
+
 struct Settings {
     std::string folder;  // the .kolo folder, absolute
     std::string socket;
@@ -32,6 +41,7 @@ struct Settings {
     bool values = true;
     bool return_locals = true;
     EncodeLimits limits;
+    ReprSettings reprs;
     std::vector<std::string> redact;
 
     std::string version;

@@ -101,6 +101,11 @@ OPTIONS = (
     Option("limits.max_value_bytes", _whole_number(16, 1_048_576), 4096, "Bytes of one recorded value."),
     Option("limits.max_event_bytes", _whole_number(64, 1_048_576), 16_384, "Bytes of one event's values."),
     Option("limits.max_event_us", _whole_number(1, 1_000_000), 100, "Microseconds for one event's values."),
+    # What objects say of themselves. Their __repr__ is the program's code, and runs only when asked for here.
+    Option("repr.all", _flag, False, "Call the __repr__ of every object that has one of its own."),
+    Option("repr.types", _texts, (), 'Call that of these classes: "shop.models.Order", "shop.cart.Cart".'),
+    Option("repr.max_us", _whole_number(1, 1_000_000), 1000,
+           "Microseconds for one; a class that takes longer is not asked again."),
     # Secrets: values under these names are replaced before they leave the process.
     Option("redact.add", _texts, (), "Names to redact besides the default ones."),
     Option("redact.remove", _texts, (), "Default names not to redact."),

@@ -45,6 +45,9 @@ def native_settings(
         folder=path_bytes(folder),
         socket=path_bytes(_absolute(options["socket"], project) or os.path.join(folder, "collector.sock")),
         collectord_path=None if collectord is None else path_bytes(collectord),
+        repr_all=options["repr.all"],
+        repr_types=[encodable(name) for name in options["repr.types"]],
+        repr_max_us=options["repr.max_us"],
         redact=[encodable(name) for name in redact],
     )
     settings.update(identity(redact))

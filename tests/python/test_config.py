@@ -42,6 +42,7 @@ def test_the_native_module_gets_every_key_of_its_surface(probe):
         "folder", "socket", "collector", "collectord_path", "hook", "include_frames", "ignore_frames",
         "when_full", "wait_ms", "arena_mb", "omit_return_locals", "values", "max_depth", "max_items",
         "max_attributes", "max_text", "max_value_bytes", "max_event_bytes", "max_event_us", "redact",
+        "repr_all", "repr_types", "repr_max_us",
         "version", "git_sha", "argv", "cwd", "python", "implementation",
     }  # fmt: skip
 
