@@ -79,6 +79,15 @@ std::size_t skip_spaces(std::string_view text, std::size_t at) noexcept {
     return at;
 }
 
+/// The name that ends at `end`; perhaps empty.
+std::string_view name_before(std::string_view text, std::size_t end) noexcept {
+    std::size_t begin = end;
+    while (begin > 0 && end - begin < kLongestName && is_name_character(text[begin - 1])) {
+        --begin;
+    }
+    return text.substr(begin, end - begin);
+}
+
 /// The end of a string literal's content that begins at `at`; a backslash keeps the quote in it.
 std::size_t end_of_quoted(std::string_view text, std::size_t at, char quote) noexcept {
     while (at < text.size() && text[at] != quote) {
@@ -112,15 +121,15 @@ std::optional<Redaction::Range> value_at(std::string_view text, std::size_t at) 
     return end > at ? std::optional(Redaction::Range{at, end}) : std::nullopt;
 }
 
-/// The password of a URL whose "://" has its colon at `colon`.
+/// The password of a URL whose "://" has its colon at `colon` (or ":/", which pathlib makes of it).
 std::optional<Redaction::Range> url_password(std::string_view text, std::size_t colon,
                                              bool is_cut) noexcept {
-    if (colon == 0 || !is_scheme_character(text[colon - 1]) || text.substr(colon, 3) != "://") {
+    if (colon == 0 || !is_scheme_character(text[colon - 1]) || text.substr(colon, 2) != ":/") {
         return std::nullopt;
     }
     std::size_t begin = kNone;
     std::size_t last_at = kNone;
-    std::size_t at = colon + 3;
+    std::size_t at = colon + (text.substr(colon, 3) == "://" ? 3 : 2);
     for (; at < text.size() && !ends_authority(text[at]); ++at) {
         if (text[at] == '@') {
             last_at = at;  // a password may hold one: the last ends it
@@ -217,12 +226,8 @@ std::optional<Redaction::Range> Redaction::value_after_equals(std::string_view t
     while (end > 0 && text[end - 1] == ' ') {
         --end;
     }
-    std::size_t begin = end;
-    while (begin > 0 && end - begin < kLongestName && is_name_character(text[begin - 1])) {
-        --begin;
-    }
     const bool is_comparison = equals + 1 < text.size() && text[equals + 1] == '=';
-    if (begin == end || is_comparison || !matches(text.substr(begin, end - begin))) {
+    if (is_comparison || !matches(name_before(text, end))) {
         return std::nullopt;
     }
     return value_at(text, equals + 1);
@@ -230,7 +235,10 @@ std::optional<Redaction::Range> Redaction::value_after_equals(std::string_view t
 
 std::optional<Redaction::Range> Redaction::value_after_colon(std::string_view text,
                                                              std::size_t colon) const noexcept {
-    if (colon < 2 || !is_quote(text[colon - 1])) {
+    if (colon == 0 || !is_quote(text[colon - 1])) {
+        return value_of_header(text, colon);
+    }
+    if (colon == 1) {
         return std::nullopt;
     }
     const std::size_t end = colon - 1;
@@ -242,6 +250,16 @@ std::optional<Redaction::Range> Redaction::value_after_colon(std::string_view te
         return std::nullopt;
     }
     return value_at(text, colon + 1);
+}
+
+/// Authorization: Basic abc
+std::optional<Redaction::Range> Redaction::value_of_header(std::string_view text,
+                                                           std::size_t colon) const noexcept {
+    const std::string_view name = name_before(text, colon);
+    // Not the colon of C++'s :: or of a URL.
+    const bool goes_on =
+        colon + 1 < text.size() && text[colon + 1] != ':' && text[colon + 1] != '/';
+    return goes_on && matches(name) ? value_at(text, colon + 1) : std::nullopt;
 }
 
 std::optional<Redaction::Range> Redaction::find_in_text(std::string_view text, std::size_t from,

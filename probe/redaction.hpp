@@ -39,9 +39,9 @@ class Redaction {
         std::size_t end;
     };
     /// The first secret in `text` at or after `from`: the password of scheme://user:PASSWORD@host,
-    /// and the value in name=VALUE (query strings, forms, cookies) and "name": "VALUE" (JSON, a
-    /// dict's repr) where the name matches. `is_cut`: the text goes on where it ends here, so that
-    /// what may be the beginning of a password is one.
+    /// and the value in name=VALUE (query strings, forms, cookies), name: VALUE (headers) and
+    /// "name": "VALUE" (JSON, a dict's repr) where the name matches. `is_cut`: the text goes on
+    /// where it ends here, so that what may be the beginning of a password is one.
     [[nodiscard]] std::optional<Range> find_in_text(std::string_view text, std::size_t from,
                                                     bool is_cut) const noexcept;
     /// A cheap first look: false when find_in_text() cannot find anything.
@@ -54,6 +54,8 @@ class Redaction {
                                                           std::size_t equals) const noexcept;
     [[nodiscard]] std::optional<Range> value_after_colon(std::string_view text,
                                                          std::size_t colon) const noexcept;
+    [[nodiscard]] std::optional<Range> value_of_header(std::string_view text,
+                                                       std::size_t colon) const noexcept;
 
     static constexpr std::size_t kRemembered = 2048;
 

@@ -124,6 +124,11 @@ IN_TEXT = [
     ("{'token': 'hunter2', 'n': 1}", "{'token': '[redacted]', 'n': 1}"),
     ("password = 'hunter2 and more' or", "password = '[redacted]' or"),
     ("é postgres://me:hunter2@host", "é postgres://me:[redacted]@host"),
+    ("Authorization: Basic hunter2", "Authorization: [redacted]"),
+    ("refused X-Api-Key:hunter2, sorry", "refused X-Api-Key:[redacted], sorry"),
+    ("Cookie: sessionid=hunter2; theme=dark", "Cookie: [redacted]; theme=dark"),
+    ("std::token::hunter2 token://x session:", "std::token::hunter2 token://x session:"),
+    ("https:/me:hunter2@host", "https:/me:[redacted]@host"),
     ("a=b, time: 12:30, x == y", "a=b, time: 12:30, x == y"),
 ]
 
