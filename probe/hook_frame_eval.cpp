@@ -35,6 +35,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     return _PyInterpreterState_GetEvalFrameFunc(thread->interp) == function;
 }
 
+#if PY_VERSION_HEX >= 0x030B0000
 /// Lets the frame run, its calls inlined again: ours is set again when the last such frame has
 /// ended, unless somebody set another function meanwhile.
 [[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame,
@@ -48,6 +49,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     }
     return result;
 }
+#endif
 
 [[nodiscard]] PyObject* run(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
 #if PY_VERSION_HEX >= 0x030B0000
@@ -71,6 +73,9 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     }
     FrameEvent event{thread, frame, frame_code(frame), info};
     if (entry == Entry::kStart && !throws) {
+        if (will_be_refused(thread)) {
+            return false;
+        }
         recorder->start(event);
         return true;
     }

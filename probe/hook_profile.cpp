@@ -20,7 +20,7 @@ namespace {
 
 void record_call(Recorder& recorder, const FrameEvent& event, PyObject* argument) noexcept {
     if (event.info->can_suspend &&
-        !event.info->exits.is_first_entry(frame_last_instruction(event.frame))) {
+        !event.info->exits.is_start(frame_last_instruction(event.frame))) {
         // 3.12 hands over the exception that throw() threw; elsewhere it looks like any other
         // resumption.
         const bool thrown = argument != nullptr && PyExceptionInstance_Check(argument);
@@ -29,6 +29,24 @@ void record_call(Recorder& recorder, const FrameEvent& event, PyObject* argument
         recorder.start(event);
     }
 }
+
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
+/// After throw() through `yield from` or `await` the outer frame goes on without an event on 3.11:
+/// that it has is seen when it calls.
+void find_resumed(const Process& process, Recorder& recorder, const FrameEvent& call) noexcept {
+    const FrameRef below = frame_below(call.frame);
+    if (below.address == nullptr) {
+        return;
+    }
+    PyCodeObject* code = frame_code(below);
+    CodeInfo* info =
+        find_code(code, process.configuration.filters, process.configuration.redaction);
+    if (info != nullptr && info->can_suspend) {
+        // Nothing, unless it is known as suspended.
+        recorder.resume({call.thread, below, code, info}, false);
+    }
+}
+#endif
 
 int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argument) noexcept {
     if (what != PyTrace_CALL && what != PyTrace_RETURN) {
@@ -51,6 +69,9 @@ int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argume
     }
     FrameEvent event{PyThreadState_Get(), running, code, info, argument};
     if (what == PyTrace_CALL) {
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
+        find_resumed(*process, *recorder, event);
+#endif
         record_call(*recorder, event, argument);
         return 0;
     }

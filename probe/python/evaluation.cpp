@@ -62,6 +62,18 @@ bool is_suspended(FrameRef frame) noexcept {
 
 #endif
 
+bool will_be_refused(PyThreadState* thread) noexcept {
+    // What _Py_EnterRecursiveCall is going to find (Python/ceval.c). Beyond the limit code runs
+    // only while the RecursionError itself is made, or, on 3.9, until the program has recovered.
+#if PY_VERSION_HEX < 0x030A0000
+    return thread->recursion_depth >= Py_GetRecursionLimit() && thread->overflowed == 0;
+#elif PY_VERSION_HEX < 0x030B0000
+    return thread->recursion_depth >= Py_GetRecursionLimit() && thread->recursion_headroom == 0;
+#else
+    return thread->recursion_remaining <= 0 && thread->recursion_headroom == 0;
+#endif
+}
+
 RaisedException raised_exception(PyThreadState* thread) noexcept {
     return {thread->curexc_type, thread->curexc_value, thread->curexc_traceback};
 }

@@ -29,6 +29,10 @@ using EvaluatedFrame = _PyInterpreterFrame;
 enum class Entry : std::uint8_t { kStart, kResume, kNothing };
 [[nodiscard]] Entry entry_of(FrameRef frame, const CodeExits& exits, bool can_suspend) noexcept;
 
+/// Whether the evaluation that is about to begin fails at once, at the recursion limit: nothing of
+/// the frame will run, and no traceback will name it.
+[[nodiscard]] bool will_be_refused(PyThreadState* thread) noexcept;
+
 /// After an evaluation that had a result: whether the frame will go on.
 [[nodiscard]] bool is_suspended(FrameRef frame) noexcept;
 

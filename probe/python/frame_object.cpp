@@ -19,6 +19,7 @@ PyFrameObject* object(FrameRef frame) noexcept {
 
 FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame}; }
 FrameRef running_frame(PyThreadState* /*thread*/) noexcept { return {}; }
+FrameRef frame_below(FrameRef /*frame*/) noexcept { return {}; }
 PyCodeObject* frame_code(FrameRef frame) noexcept { return object(frame)->f_code; }
 PyObject* frame_globals(FrameRef frame) noexcept { return object(frame)->f_globals; }
 

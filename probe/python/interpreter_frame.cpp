@@ -74,6 +74,8 @@ FrameRef running_frame([[maybe_unused]] PyThreadState* thread) noexcept {
 #endif
 }
 
+FrameRef frame_below(FrameRef frame) noexcept { return {inner(frame)->previous}; }
+
 PyCodeObject* frame_code(FrameRef frame) noexcept { return code_of(inner(frame)); }
 PyObject* frame_globals(FrameRef frame) noexcept { return inner(frame)->f_globals; }
 

@@ -18,6 +18,8 @@ PyFrameObject* object(FrameRef frame) noexcept {
 FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame}; }
 FrameRef running_frame(PyThreadState* /*thread*/) noexcept { return {PyEval_GetFrame()}; }
 
+FrameRef frame_below(FrameRef /*frame*/) noexcept { return {}; }
+
 PyCodeObject* frame_code(FrameRef frame) noexcept {
     PyCodeObject* const code = PyFrame_GetCode(object(frame));
     Py_DECREF(code);  // the frame holds it

@@ -37,6 +37,8 @@ struct FrameRef {
 /// The frame that a thread runs right now, as a monitoring callback finds it (3.12 and later;
 /// before, no frame).
 [[nodiscard]] FrameRef running_frame(PyThreadState* thread) noexcept;
+/// The frame below a running one on its thread (3.11 and later); no frame where there is none.
+[[nodiscard]] FrameRef frame_below(FrameRef frame) noexcept;
 [[nodiscard]] PyCodeObject* frame_code(FrameRef frame) noexcept;  // borrowed
 [[nodiscard]] PyObject* frame_globals(FrameRef frame) noexcept;   // borrowed
 /// Offset in bytes of the instruction last run, negative before the first. For CodeExits.
@@ -61,6 +63,11 @@ class CodeExits {
     /// Whether a call event of generator-like code is the start, not a resume or a throw into it.
     [[nodiscard]] bool is_first_entry(int last_instruction) const noexcept {
         return last_instruction <= first_entry_;
+    }
+    /// The same for an event that comes with the first instruction (3.11 and later): what stands
+    /// before it is thrown into a generator that never began, and nothing of it will run.
+    [[nodiscard]] bool is_start(int last_instruction) const noexcept {
+        return first_entry_ < 0 ? last_instruction < 0 : last_instruction == first_entry_;
     }
 
   private:
