@@ -3,7 +3,9 @@ and as JSON.
 
 Every bench/*.py is a program of its own, run with the Python that kolo-probe is installed in:
 
-    python bench/capture.py [--repetitions 7] [--json FILE]
+    python bench/overhead.py [--repetitions 7] [--json FILE]
+
+`./dev bench` runs them all, with any Python, and bench/table.py makes one table of what they wrote.
 """
 
 from __future__ import annotations
@@ -54,15 +56,17 @@ def interleaved(arms: Mapping[str, Callable[[], Measures]], repetitions: int) ->
 
 
 def least(results: Mapping[str, list[Measures]]) -> dict[str, Measures]:
-    """The minimum of each measure of each arm: what disturbs only ever adds."""
-    return {name: {key: min(run[key] for run in runs) for key in runs[0]} for name, runs in results.items()}
+    """The minimum of each measure of each arm: what disturbs only ever adds. A run may lack a measure."""
+    return {name: _over_runs(runs, min) for name, runs in results.items()}
 
 
 def medians(results: Mapping[str, list[Measures]]) -> dict[str, Measures]:
-    return {
-        name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-        for name, runs in results.items()
-    }
+    return {name: _over_runs(runs, statistics.median) for name, runs in results.items()}
+
+
+def _over_runs(runs: list[Measures], choose: Callable[[list[float]], float]) -> Measures:
+    keys = dict.fromkeys(key for run in runs for key in run)
+    return {key: choose([run[key] for run in runs if key in run]) for key in keys}
 
 
 def machine() -> dict[str, Any]:

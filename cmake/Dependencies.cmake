@@ -25,7 +25,7 @@ kolo_need(CLI11 libcli11-dev CONFIG)
 kolo_need(nlohmann_json nlohmann-json3-dev CONFIG)
 if(KOLO_BUILD_TESTS)
     kolo_need(GTest "libgtest-dev libgmock-dev" CONFIG)
-    find_package(benchmark CONFIG QUIET)
+    kolo_need(benchmark libbenchmark-dev CONFIG)
 endif()
 
 if(kolo_missing)
