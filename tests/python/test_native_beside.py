@@ -15,7 +15,7 @@ import sysconfig
 import textwrap
 
 import pytest
-from test_native_hooks import HOOKS, drawn, expected, seen_by
+from activation_lines import HOOKS, drawn, expected, seen_by
 from test_native_run import activations, command, environment, only_trace, outcome
 from test_run import script
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from test_native_hooks import HOOKS
+from activation_lines import HOOKS
 from test_native_run import activations, command, only_trace
 
 pytestmark = pytest.mark.usefixtures("installed")
