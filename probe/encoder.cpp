@@ -6,6 +6,7 @@
 
 #include "probe/python/names.hpp"
 #include "probe/python/stdlib_types.hpp"
+#include "probe/python/type_facts.hpp"
 #include "probe/python/version.hpp"
 
 namespace kolo::probe {
@@ -232,13 +233,26 @@ bool Encoder::encode_builtin(PyObject* value, PyTypeObject* type) noexcept {
     return encode_other(value, type);
 }
 
-bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
+/// Classes, functions and modules are their names.
+[[gnu::noinline]] bool Encoder::named(PyObject* value, bool& is_named) noexcept {
     std::uint8_t name[kMaxNameBytes];
+    is_named = true;
     if (PyType_Check(value)) {
         const std::size_t length = write_type_name(reinterpret_cast<PyTypeObject*>(value), name);
         return tagged_name(Tag::kType, name, length);
     }
-    if (reprs_ != nullptr) {
+    if (PyModule_Check(value)) {
+        return tagged_name(Tag::kModule, name, write_module_name(value, name));
+    }
+    if (const std::size_t length = write_function_name(value, name); length > 0) {
+        return tagged_name(Tag::kFunction, name, length);
+    }
+    is_named = false;
+    return false;
+}
+
+bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
+    if (reprs_ != nullptr && !PyType_Check(value)) {
         if (const auto told = reprs_->of_named(value)) {
             return repr(value, *told);
         }
@@ -246,23 +260,26 @@ bool Encoder::encode_other(PyObject* value, PyTypeObject* type) noexcept {
     if (PyExceptionInstance_Check(value)) {
         return exception_alone(type, value, 0, 0);
     }
-    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) {
-        if (const std::size_t length = write_function_name(value, name); length > 0) {
-            return tagged_name(Tag::kFunction, name, length);
+    // Functions of all kinds are of static types.
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 || PyType_Check(value)) {
+        bool is_named = false;
+        const bool is_whole = named(value, is_named);
+        if (is_named) {
+            return is_whole;
         }
     }
-    if (const StdlibKind kind = stdlib_kind(type); kind != StdlibKind::kNone) {
-        return standard(value, kind);
-    }
-    return other(value);
+    const TypeFacts* const facts = known_facts(type);
+    const StdlibKind kind = facts != nullptr ? facts->kind : stdlib_kind(type);
+    return kind != StdlibKind::kNone ? standard(value, kind) : other(value);
 }
 
 /// What is none of the kinds that are known by themselves.
 bool Encoder::other(PyObject* value) noexcept {
-    PyTypeObject* const base = builtin_base(Py_TYPE(value));
+    const TypeFacts* const facts = known_facts(Py_TYPE(value));
+    PyTypeObject* const base = facts != nullptr ? facts->base : builtin_base(Py_TYPE(value));
     if (base == &PyModule_Type) {
-        std::uint8_t name[kMaxNameBytes];
-        return tagged_name(Tag::kModule, name, write_module_name(value, name));
+        bool is_named = false;
+        return named(value, is_named);
     }
     if (base != nullptr) {
         return subclass(value, base);

@@ -80,6 +80,7 @@ class Encoder {
     bool encode(PyObject* value) noexcept;
     bool encode_builtin(PyObject* value, PyTypeObject* type) noexcept;
     bool encode_other(PyObject* value, PyTypeObject* type) noexcept;
+    bool named(PyObject* value, bool& is_named) noexcept;
     bool other(PyObject* value) noexcept;
     bool repr(PyObject* value, const ReprTexts::Told& told) noexcept;
     bool nothing() noexcept;
@@ -99,6 +100,7 @@ class Encoder {
                           bool is_cut) noexcept;
     bool tagged_name(proto::Tag tag, const std::uint8_t* name, std::size_t length) noexcept;
     bool type_name(PyTypeObject* type) noexcept;
+    bool any_type_name(PyTypeObject* type) noexcept;
     [[nodiscard]] bool is_secret_name(PyObject* name) const noexcept;
 
     // Containers and objects (encoder_containers.cpp).

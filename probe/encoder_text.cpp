@@ -4,6 +4,7 @@
 
 #include "probe/encoder.hpp"
 #include "probe/python/names.hpp"
+#include "probe/python/type_facts.hpp"
 
 namespace kolo::probe {
 namespace {
@@ -36,6 +37,20 @@ void copy(std::uint8_t* to, const void* from, std::size_t length) noexcept {
         std::memcpy(to + at, &last, sizeof last);
     } else {
         std::memcpy(to, from, length);
+    }
+}
+
+/// A copy of so many bytes whatever the name's length costs less than one of the length alone,
+/// where there is room for it.
+void copy_name(std::uint8_t* to, const TypeFacts& facts, std::size_t room) noexcept {
+    constexpr std::size_t kShort = 40;
+    static_assert(kShort < sizeof facts.name);
+    if (facts.name_bytes <= kShort && room >= kShort) {
+        std::memcpy(to, facts.name.data(), kShort);
+    } else if (room >= sizeof facts.name) {
+        std::memcpy(to, facts.name.data(), sizeof facts.name);
+    } else {
+        std::copy_n(facts.name.data(), facts.name_bytes, to);
     }
 }
 
@@ -192,6 +207,19 @@ bool Encoder::tagged_name(Tag tag, const std::uint8_t* name, std::size_t length)
 }
 
 bool Encoder::type_name(PyTypeObject* type) noexcept {
+    if (const TypeFacts* const facts = known_facts(type)) {
+        if (!fits(facts->name_bytes)) {
+            return false;
+        }
+        copy_name(at_, *facts, bytes_left());
+        at_ += facts->name_bytes;
+        return true;
+    }
+    return any_type_name(type);
+}
+
+// Never inlined: its room would be taken at each level of what is nested.
+[[gnu::noinline]] bool Encoder::any_type_name(PyTypeObject* type) noexcept {
     std::uint8_t name[kMaxNameBytes];
     const std::size_t length = write_type_name(type, name);
     const std::uint32_t width = msgpack::length_bytes(Body::kText, length);

@@ -159,6 +159,10 @@ bool shows_members(PyTypeObject* type) noexcept {
     if (type == &PySlice_Type || type == &PyRange_Type || type == &PyProperty_Type) {
         return true;
     }
+    const char first = type->tp_name[0];  // most are told apart by it
+    if (first != 'f' && first != 'r') {
+        return false;
+    }
     constexpr std::string_view kNames[] = {"functools.partial", "re.Pattern", "re.Match"};
     return std::find(std::begin(kNames), std::end(kNames), type->tp_name) != std::end(kNames);
 }

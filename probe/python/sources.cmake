@@ -11,6 +11,7 @@ set(KOLO_PYTHON_SOURCES
     stdlib_types.cpp
     thread_context.cpp
     traceback.cpp
+    type_facts.cpp
     unicode.cpp
     variables.cpp
     # The encoder's other parts
