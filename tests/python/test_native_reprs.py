@@ -6,7 +6,7 @@ One program for each configuration and hook; each test states one rule about wha
 from __future__ import annotations
 
 import pytest
-from test_native_hooks import HOOKS
+from activation_lines import HOOKS
 from test_native_run import activations, command, only_trace
 
 pytestmark = pytest.mark.usefixtures("installed")
