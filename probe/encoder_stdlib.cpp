@@ -119,8 +119,8 @@ bool Encoder::path(PyObject* value) noexcept {
 // Never inlined, as decimal().
 [[gnu::noinline]] bool Encoder::path_content(PyObject* value) noexcept {
     PathRoom room;  // NOLINT: only what path_text() fills is read
-    const auto text = path_text(value, pure_path(Py_TYPE(value)), room);
-    return text ? any_text(*text) : marker(Omitted::kUnreadable);
+    const PathText text = path_text(value, pure_path(Py_TYPE(value)), room);
+    return text.is_long ? marker(Omitted::kBytes) : any_text(text.characters);
 }
 
 bool Encoder::deque(PyObject* value) noexcept {

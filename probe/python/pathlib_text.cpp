@@ -90,12 +90,14 @@ class PathWriter {
         }
         size_ = to;
     }
-    [[nodiscard]] std::optional<Characters> whole() noexcept {
+    [[nodiscard]] PathText whole() noexcept {
         if (size_ == 0) {
             add(Py_UCS4{'.'});
         }
-        return is_whole_ ? std::optional(Characters{room_.data(), size_, sizeof(Py_UCS4), false})
-                         : std::nullopt;
+        if (!is_whole_) {
+            return {{}, true};
+        }
+        return {{room_.data(), size_, sizeof(Py_UCS4), false}, false};
     }
 
   private:
@@ -141,14 +143,13 @@ PyTypeObject* pure_path(PyTypeObject* type) noexcept {
     return nullptr;
 }
 
-std::optional<Characters> path_text(PyObject* path, PyTypeObject* pure_path,
-                                    PathRoom& room) noexcept {
+PathText path_text(PyObject* path, PyTypeObject* pure_path, PathRoom& room) noexcept {
     const auto slot = [path, pure_path](const char* name) noexcept {
         return slot_value(path, pure_path, name);
     };
     PyObject* const text = slot("_str");  // once somebody has asked for it
     if (text != nullptr && PyUnicode_Check(text) && characters_of(text).data != nullptr) {
-        return characters_of(text);
+        return {characters_of(text), false};
     }
     const bool is_windows = is_for_windows(Py_TYPE(path));
     PathWriter writer(room, is_windows ? '\\' : '/');
@@ -159,20 +160,20 @@ std::optional<Characters> path_text(PyObject* path, PyTypeObject* pure_path,
         const bool is_read = has_anchor ? writer.add(drive) && writer.add(root) &&
                                               writer.add_joined(parts, 1)  // [0] is the anchor
                                         : writer.add_joined(parts, 0);
-        return is_read ? writer.whole() : std::nullopt;
+        return is_read ? writer.whole() : PathText{};
     }
     PyObject* const tail = slot("_tail_cached");
     if (is_list(tail) && drive != nullptr && root != nullptr) {  // 3.12 on, once parsed
         const bool is_read = writer.add(drive) && writer.add(root) && writer.add_joined(tail, 0);
-        return is_read ? writer.whole() : std::nullopt;
+        return is_read ? writer.whole() : PathText{};
     }
     PyObject* const given = slot("_raw_paths");
     if (!is_list(given)) {
-        return std::nullopt;
+        return PathText{};
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(given); ++i) {
         if (!writer.join(PyList_GET_ITEM(given, i))) {
-            return std::nullopt;
+            return PathText{};
         }
     }
     if (!is_windows) {

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
 #include "probe/python/unicode.hpp"
 
@@ -20,9 +19,12 @@ namespace kolo::probe {
 /// Room for a path that has to be put together.
 using PathRoom = std::array<Py_UCS4, 1024>;
 
+struct PathText {
+    Characters characters;  // without data: it cannot be read, or, where `is_long`, exceeds `room`
+    bool is_long = false;
+};
 /// What str() would give (a Windows path that was never asked for its text: as it was given). Lies
-/// in the path or in `room`. Nothing where it cannot be read or is longer than `room`.
-[[nodiscard]] std::optional<Characters> path_text(PyObject* path, PyTypeObject* pure_path,
-                                                  PathRoom& room) noexcept;
+/// in the path or in `room`.
+[[nodiscard]] PathText path_text(PyObject* path, PyTypeObject* pure_path, PathRoom& room) noexcept;
 
 }  // namespace kolo::probe
