@@ -2,17 +2,21 @@
 //
 // Starts a real kolo-collectord, sends it what a probe would, waits for the last acknowledgement.
 // Prints one line an arm: events/s by the clock, events per second of the collector's CPU time, its
-// largest resident size, bytes of file per event.
+// largest resident size, bytes of file per event. `--json FILE` writes the same.
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/unit/collectord/daemon_process.hpp"
 #include "tests/unit/collectord/fake_probe.hpp"
@@ -111,7 +115,7 @@ void add_calls(FakeRing& ring, std::uint32_t calls, bool with_values) {
     return at == std::string::npos ? 0 : std::strtoull(status.c_str() + at + 6, nullptr, 10);
 }
 
-void measure(std::string_view name, const Load& load) {
+[[nodiscard]] nlohmann::json measure(std::string_view name, const Load& load) {
     const TemporaryFolder folder;
     Program daemon({KOLO_COLLECTORD, "--db", (folder.path() / "db.sqlite3").string()},
                    folder.path() / "output");
@@ -119,7 +123,7 @@ void measure(std::string_view name, const Load& load) {
     const FakeProbe probe;
     if (!client.say_hello(probe.hello())) {
         std::fprintf(stderr, "no welcome\n");
-        return;
+        return nullptr;
     }
     const auto begin = std::chrono::steady_clock::now();
     for (const Frames& message : load.messages) {
@@ -151,20 +155,37 @@ void measure(std::string_view name, const Load& load) {
         static_cast<double>(load.traces) / seconds,
         static_cast<unsigned long long>(resident / 1024), bytes / events,
         stored ? "" : "  NOT STORED");
+    return {{"events per second", events / seconds},
+            {"events per CPU second", events / used},
+            {"traces per second", static_cast<double>(load.traces) / seconds},
+            {"resident MB", static_cast<double>(resident) / 1024},
+            {"bytes per event", bytes / events}};
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
     const Load large = one_large_trace(5'000'000, false);
     const Load valued = one_large_trace(1'500'000, true);
     const Load requests = many_requests(20'000, 300, false);
     const Load valued_requests = many_requests(10'000, 300, true);
+    const std::vector<std::pair<std::string, const Load*>> arms = {
+        {"one trace, no values", &large},
+        {"one trace, 3 small values", &valued},
+        {"traces of 300 events", &requests},
+        {"the same, 3 small values", &valued_requests},
+    };
+    nlohmann::json results;
     for (int round = 0; round < 3; ++round) {
-        measure("one trace, no values", large);
-        measure("one trace, 3 small values", valued);
-        measure("traces of 300 events", requests);
-        measure("the same, 3 small values", valued_requests);
+        for (const auto& [name, load] : arms) {
+            results[name].push_back(measure(name, *load));
+        }
+    }
+    if (argc == 3 && std::string_view(argv[1]) == "--json") {
+        std::ofstream(argv[2]) << nlohmann::json{{"benchmark", "collector_ingest"},
+                                                 {"results", std::move(results)}}
+                                      .dump(1)
+                               << '\n';
     }
     return 0;
 }

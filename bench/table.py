@@ -1,13 +1,16 @@
 """One table of what the benchmarks of a folder wrote, beside the budgets of the design:
 
-python bench/table.py FOLDER [--markdown]
+python bench/table.py FOLDER
+python bench/table.py --into docs/performance.md FOLDER...    # in the places that are marked for them
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +95,7 @@ def print_overhead(found: Found, markdown: bool = False) -> None:
         "code, which is filtered, per call or per frame that the exception crosses."
     )
     for arm, reason in found.missing.items():
-        print(f"Left out: {arm} ({reason.removeprefix(f'{arm}: ')}).")
+        print(f"Left out: {arm} ({reason}).")
     for arm, workloads in found.too_slow.items():
         print(f"Too slow to be measured: {arm} over {', '.join(workloads)}.")
 
@@ -208,6 +211,45 @@ def other_budgets(results: dict[str, Result]) -> list[Budget]:
     return budgets
 
 
+def collector_budgets(result: Result) -> list[Budget]:
+    """Of the fastest round: what disturbs only ever slows down."""
+
+    def most(arm: str, measure: str) -> float:
+        return max(run[measure] for run in result["results"][arm])
+
+    rate = "events per CPU second"
+    resident = max(most(arm, "resident MB") for arm in result["results"])
+    return [
+        Budget("collector, no values", most("one trace, no values", rate) / 1e6, 8, "million events/s", True),
+        Budget(
+            "collector, 3 small values",
+            most("one trace, 3 small values", rate) / 1e6,
+            2.5,
+            "million events/s",
+            True,
+        ),
+        Budget(
+            "collector, traces of 300 events",
+            most("traces of 300 events", "traces per second"),
+            5000,
+            "traces/s",
+            True,
+        ),
+        Budget("collector, resident", resident, 200, "MB"),
+    ]
+
+
+def print_parts(result: Result, markdown: bool) -> None:
+    """What Google Benchmark wrote of the probe's parts."""
+    rows = [["part of the probe", "ns", "a second"]]
+    for measured in result["benchmarks"]:
+        rate = f"{measured['items_per_second'] / 1e6:.1f} million"
+        name = measured["name"].removesuffix("/real_time")
+        rows.append([name, number(measured["real_time"]), rate])
+    print()
+    print_rows(rows, markdown)
+
+
 def print_server(result: Result, markdown: bool) -> None:
     columns = ["requests/s", "of plain", "p99 ms", "worker CPU ms", "collector CPU ms"]
     rows = [["the shop under gunicorn", *columns]]
@@ -220,27 +262,50 @@ def print_server(result: Result, markdown: bool) -> None:
     print_rows(rows, markdown)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--markdown", action="store_true", help="as docs/performance.md has it")
-    options = parser.parse_args()
-    results: dict[str, Result] = {
-        path.stem: json.loads(path.read_text()) for path in sorted(options.folder.glob("*.json"))
-    }
+def print_all(results: dict[str, Result], markdown: bool) -> None:
     budgets: list[Budget] = []
     if "overhead" in results:
         found = Found.from_result(results["overhead"])
-        print_overhead(found, options.markdown)
+        print_overhead(found, markdown)
         budgets += overhead_budgets(found)
     if "django" in results:
-        print_server(results["django"], options.markdown)
+        print_server(results["django"], markdown)
         budgets += server_budgets(results["django"])
+    if "probe_parts" in results:
+        print_parts(results["probe_parts"], markdown)
     budgets += other_budgets(results)
+    if "collector_ingest" in results:
+        budgets += collector_budgets(results["collector_ingest"])
     print()
-    print_rows(
-        [["budget", "measured", "allowed", ""], *(budget.row() for budget in budgets)], options.markdown
-    )
+    print_rows([["budget", "measured", "allowed", ""], *(budget.row() for budget in budgets)], markdown)
+
+
+def put_into(document: Path, results: dict[str, Result]) -> None:
+    """Between <!-- bench 3.13 --> and <!-- end -->, for the Python of these results."""
+    machine = next(result["machine"] for result in results.values() if "machine" in result)
+    minor = ".".join(machine["python"].split(".")[:2])
+    written = io.StringIO()
+    with redirect_stdout(written):
+        print(f"CPython {machine['python']}, {machine['cpu']}, {machine['cores']} cores.")
+        print_all(results, markdown=True)
+    begin, end = f"<!-- bench {minor} -->\n", "<!-- end -->"
+    before, found, rest = document.read_text().partition(begin)
+    if not found:
+        raise SystemExit(f"{document} has no place marked {begin.strip()}")
+    document.write_text(before + begin + written.getvalue() + end + rest.partition(end)[2])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", help="results of ./dev bench, one for each Python")
+    parser.add_argument("--into", type=Path, help="a Markdown file")
+    options = parser.parse_args()
+    for folder in options.folders:
+        results = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+        if options.into is None:
+            print_all(results, markdown=False)
+        else:
+            put_into(options.into, results)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import calls
 import filtered
 import programs
-from recorders import Recorder, recorder_of
+from recorders import RECORDERS, Recorder
 from workload import COUNTED, Workload, counted_calls
 
 BURSTS = 3  # in one block: the first one finds code that the recorder has not seen
@@ -49,7 +49,7 @@ def main() -> None:
         "calls": lambda: [*calls.WORKLOADS, *filtered.WORKLOADS],
         "programs": programs.workloads,
     }[group]()
-    recorder = recorder_of(arm)
+    recorder = RECORDERS[arm]()
     for workload in workloads:
         if workload.name in left_out:
             continue
