@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "probe/greenlet.hpp"
 #include "probe/text.hpp"
 #include "proto/codes.hpp"
 
@@ -78,7 +79,9 @@ CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
                       const Redaction& redaction) noexcept {
     auto* object = reinterpret_cast<PyObject*>(code);
     try {
-        if (!filters.accepts(text_of(code->co_filename))) {
+        const std::string path = text_of(code->co_filename);
+        notice_greenlets(path);
+        if (!filters.accepts(path)) {
             static_cast<void>(PyUnstable_Code_SetExtra(object, g_code_slot, kRejectedCode));
             return nullptr;
         }

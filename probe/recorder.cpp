@@ -53,6 +53,13 @@ Recorder::~Recorder() {
 // -------------------------------------------------------------------------------------------
 
 void Recorder::switch_greenlet(const void* now) noexcept {
+    if (greenlet_ == nullptr) {
+        // Until now greenlet was not loaded: what is on the stack runs in the thread's first one.
+        greenlet_ = first_greenlet();
+        if (now == greenlet_) {
+            return;
+        }
+    }
     const auto find = [this](const void* greenlet) {
         return std::find_if(other_greenlets_.begin(), other_greenlets_.end(),
                             [greenlet](const auto& other) { return other.first == greenlet; });
@@ -378,6 +385,22 @@ Recorder::Place Recorder::place_on(const PyThreadState* thread) noexcept {
     return find_place(nearest, in_same_context);
 }
 
+TraceRef Recorder::trace_of_parent_greenlet() const noexcept {
+    // A new greenlet has a Context of its own, which is empty. gevent's are all children of its
+    // hub, which runs nothing that is recorded: for them see python/kolo_probe/_threads.py.
+    const void* const parent = stack_.empty() ? parent_greenlet() : nullptr;
+    if (parent == nullptr) {
+        return {};
+    }
+    for (const auto& [greenlet, stack] : other_greenlets_) {
+        if (greenlet == parent) {
+            const StackEntry* const nearest = stack.nearest();
+            return nearest != nullptr ? nearest->activation.trace : TraceRef{};
+        }
+    }
+    return {};
+}
+
 Recorder::Place Recorder::find_place(const StackEntry* nearest, bool in_same_context) noexcept {
     if (in_same_context) {
         const TraceRef& trace = nearest->activation.trace;
@@ -389,6 +412,9 @@ Recorder::Place Recorder::find_place(const StackEntry* nearest, bool in_same_con
     TraceRef trace = trace_in_context();
     if (!process_.is_live(trace)) {
         trace = adopted_;
+    }
+    if (!process_.is_live(trace)) {
+        trace = trace_of_parent_greenlet();
     }
     if (!process_.is_live(trace)) {
         return {};

@@ -80,6 +80,7 @@ class Recorder {
     [[nodiscard]] Place place_on(const PyThreadState* thread) noexcept;
     [[nodiscard]] Place find_place(const StackEntry* nearest, bool in_same_context) noexcept;
     void switch_greenlet(const void* now) noexcept;
+    [[nodiscard]] TraceRef trace_of_parent_greenlet() const noexcept;
     void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
                         const TraceRef& boundary) noexcept;
     void leave_suspended(const FrameEvent& event, Exit exit) noexcept;

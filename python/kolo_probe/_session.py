@@ -57,11 +57,12 @@ def begin(here: Session, kind: str, name: str | None) -> int:
     native = here.native
     if native is None:
         return 0
-    if not here.follows_threads:
-        from kolo_probe._threads import follow_threads
+    from kolo_probe import _threads
 
+    if not here.follows_threads:
         here.follows_threads = True
-        follow_threads(native)
+        _threads.follow_threads(native)
+    _threads.follow_late_imports(native)
     _flush_multiprocessing_child(here, native)
     return native.begin_trace(kind, None if name is None else encodable(name))
 

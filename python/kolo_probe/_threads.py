@@ -1,7 +1,8 @@
 """Traces follow the work that is handed to other threads.
 
 A new thread belongs to the trace in which it was started, and a ThreadPoolExecutor's work item to the trace
-in which it was submitted, whichever request its worker thread was started by. Installed at the first trace.
+in which it was submitted, whichever request its worker thread was started by; a gevent Greenlet to the trace
+in which it was started. Installed at the first trace, for modules that are loaded later at the next one.
 
 What is replaced are methods that never lie between a caught exception and its origin: `Thread._set_ident` has
 returned before `run` is called, and `_WorkItem.run` is above the frame that catches. So no traceback, no
@@ -11,6 +12,7 @@ from CPython 3.9 to 3.14; where one is missing, traces stop at that border and a
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import os
 import sys
@@ -35,7 +37,14 @@ def follow_threads(native: Native) -> None:
         _follow_thread_start(native)
         # A thread that another thread is starting does not exist in the child of a fork.
         os.register_at_fork(after_in_child=_starting.clear)
+    follow_late_imports(native)
+
+
+def follow_late_imports(native: Native) -> None:
+    """The same for executors and gevent, once they are loaded: loading them for this would cost more than
+    all of ours. Cheap, at each trace."""
     _follow_executors(native)
+    _follow_greenlets(native)
 
 
 def _follow_thread_start(native: Native) -> None:
@@ -44,8 +53,8 @@ def _follow_thread_start(native: Native) -> None:
 
     @functools.wraps(original_start)
     def start(self: threading.Thread) -> None:
-        # An executor's module may be imported after the first trace; its first worker passes here.
-        _follow_executors(native)
+        # An executor's module may be imported after the last trace began; its first worker passes here.
+        follow_late_imports(native)
         token = native.current_trace()
         if not token:
             return original_start(self)
@@ -71,7 +80,6 @@ def _follow_thread_start(native: Native) -> None:
 
 
 def _follow_executors(native: Native) -> None:
-    """Once `concurrent.futures.thread` is loaded; loading it for this would cost more than all of ours."""
     module = sys.modules.get("concurrent.futures.thread")
     item = getattr(module, "_WorkItem", None)
     if item is None or getattr(item, _ITEM_TOKEN, None) is not None or "run" not in vars(item):
@@ -106,3 +114,26 @@ def _follow_work_items(native: Native, item: Any) -> None:
     setattr(item, _ITEM_TOKEN, _SUBMITTED_UNSEEN)
     item.__init__ = init
     item.run = run
+
+
+_gevent_greenlet: object = None  # the class that is followed
+
+
+def _follow_greenlets(native: Native) -> None:
+    global _gevent_greenlet
+    module = sys.modules.get("gevent.greenlet")
+    greenlet = getattr(module, "Greenlet", None)
+    if greenlet is None or greenlet is _gevent_greenlet or not hasattr(greenlet, "add_spawn_callback"):
+        return
+
+    def spawned(child: Any) -> None:
+        """gevent calls it in the greenlet that starts the other one."""
+        token = native.current_trace()
+        # One that brings a Context of its own has the trace from where that was copied, or is to have none.
+        if token and getattr(child, "gr_context", token) is None:
+            context = contextvars.Context()
+            context.run(native.adopt_trace, token)
+            child.gr_context = context
+
+    _gevent_greenlet = greenlet
+    greenlet.add_spawn_callback(spawned)

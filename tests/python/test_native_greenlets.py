@@ -39,6 +39,7 @@ PROGRAM = """
                 time.sleep(0.001)
                 leaf(marker)
             assert pool.submit(in_pool, marker).result() == marker
+            gevent.spawn(leaf, marker).join()
             thread.join()
 
     def outside():
@@ -61,4 +62,4 @@ def test_requests_with_threads_and_executors_are_apart(tmp_path):
             (a["qualname"].rpartition(".")[2], a["arguments"]["marker"]) for a in activations(tmp_path, trace)
         ]
         name = trace["name"]
-        assert Counter(calls) == {("leaf", name): 11, ("in_thread", name): 1, ("in_pool", name): 1}
+        assert Counter(calls) == {("leaf", name): 12, ("in_thread", name): 1, ("in_pool", name): 1}

@@ -37,7 +37,7 @@ class Python(NamedTuple):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         kept["PATH"] = os.pathsep.join([str(PROGRAMS), kept.get("PATH", os.defpath)])  # kolo-collectord
         if self.folder is not None:
-            kept["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(self.folder / "packages")])
+            kept["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(self.folder / "site-packages")])
         return {**kept, **more}
 
     def run(self, *words: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from cases import calls, coroutines, exceptions, generators
+from cases import calls, coroutines, exceptions, generators, greenlets, objects, threads
 from cases.case import Case
 
-CASES = [*calls.CASES, *exceptions.CASES, *generators.CASES, *coroutines.CASES]
+_SUBJECTS = (calls, exceptions, objects, generators, coroutines, threads, greenlets)
+
+CASES = [case for subject in _SUBJECTS for case in subject.CASES]
 
 __all__ = ["CASES", "Case"]
