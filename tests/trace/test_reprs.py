@@ -6,15 +6,16 @@ One program for each configuration and hook; each test states one rule about wha
 from __future__ import annotations
 
 import pytest
-from activation_lines import HOOKS
-from test_native_run import activations, command, only_trace
+from arms import arms, has, shown_trace, traces
 
 pytestmark = pytest.mark.usefixtures("installed")
 
 PROGRAM = """
-import collections, enum, os, sys, time
+import collections, enum, os, sys, time, warnings
 import greenlet
 
+# Whether a thread of ours still runs when a program forks is no subject here.
+warnings.simplefilter("ignore", DeprecationWarning)
 asked = collections.Counter()
 
 class Tea:
@@ -158,16 +159,24 @@ repr = { types = ["__main__.Tea"], max_us = 20_000 }
 ALL = TYPES.replace('types = ["__main__.Tea"]', "all = true")
 
 
+def run(folder, arm):
+    if not has(arm.python, "greenlet"):
+        pytest.skip("greenlet is not there")
+    words = ("-m", "kolo_probe", "run", "--hook", arm.hook, "program.py")
+    return arm.python.run(*words, folder=folder)
+
+
 class Ran:
     """What was recorded and printed under one configuration and hook."""
 
-    def __init__(self, folder, hook, configuration):
+    def __init__(self, folder, arm, configuration):
+        self.arm = arm
         (folder / "pyproject.toml").write_text(configuration)
         (folder / "program.py").write_text(PROGRAM)
-        self.done = command("kolo-probe", "run", "--hook", hook, "program.py", folder=folder)
-        assert (self.done.returncode, self.done.stderr) == (0, b"")
-        self.trace = only_trace(folder)
-        self.activations = activations(folder, self.trace)
+        self.done = run(folder, arm)
+        assert (self.done.returncode, self.done.stderr) == (0, "")
+        (self.trace,) = traces(folder)
+        self.activations = shown_trace(folder, self.trace["id"])["activations"]
         self.asked = dict(eval(self.done.stdout))
 
     def given(self, owner):
@@ -181,12 +190,12 @@ class Ran:
         return [value["text"] for value in self.given(owner) if "text" in value]
 
 
-@pytest.fixture(scope="module", params=HOOKS)
+@pytest.fixture(scope="module", params=arms(), ids=str)
 def types(request, tmp_path_factory):
     return Ran(tmp_path_factory.mktemp("types"), request.param, TYPES)
 
 
-@pytest.fixture(scope="module", params=HOOKS[1:])
+@pytest.fixture(scope="module", params=[arm for arm in arms() if arm.hook != "profile"], ids=str)
 def everything(request, tmp_path_factory):
     return Ran(tmp_path_factory.mktemp("all"), request.param, ALL)
 
@@ -265,7 +274,7 @@ def test_what_changes_while_reprs_run_is_recorded_as_it_is_then(types):
 def test_an_exception_on_its_way_is_left_alone(types):
     (left,) = [one for one in types.activations if one["qualname"].endswith(".g")]
     assert left["outcome"] == "raised"
-    if types.done.args[3] != "profile":
+    if types.arm.hook != "profile":
         assert left["exception"]["class"] == "KeyError"
         assert left["exception"]["args"][0]["text"] == "<Tea RAISES>"
 
@@ -289,7 +298,13 @@ def test_but_what_can_be_shown_without_it_is(everything):
     assert everything.given("Point")[0]["$type"] == "subclass"
 
 
-def test_by_default_none_runs(tmp_path):
+@pytest.fixture
+def arm():
+    """One is enough for what no version does otherwise."""
+    return arms()[0]
+
+
+def test_by_default_none_runs(tmp_path, arm):
     (tmp_path / "program.py").write_text("""
 class Tea:
     def __repr__(self):
@@ -298,11 +313,11 @@ def f(value):
     return [value]
 f(Tea())
 """)
-    done = command("kolo-probe", "run", "program.py", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, b"")
+    done = run(tmp_path, arm)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_ctrl_c_in_a_repr_is_for_the_program(tmp_path):
+def test_ctrl_c_in_a_repr_is_for_the_program(tmp_path, arm):
     (tmp_path / "pyproject.toml").write_text(TYPES)
     (tmp_path / "program.py").write_text("""
 import os, signal, time
@@ -319,13 +334,13 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """)
-    done = command("kolo-probe", "run", "program.py", folder=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"interrupted\n", b"")
+    done = run(tmp_path, arm)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 
 
-def test_the_name_of_a_class_is_one_string_or_the_list_is_refused(tmp_path):
+def test_the_name_of_a_class_is_one_string_or_the_list_is_refused(tmp_path, arm):
     (tmp_path / "pyproject.toml").write_text('[tool.kolo]\nrepr = { types = "__main__.Tea" }\n')
     (tmp_path / "program.py").write_text("print(1)")
-    done = command("kolo-probe", "run", "program.py", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"1\n")
-    assert b"repr.types must be a list of strings" in done.stderr
+    done = run(tmp_path, arm)
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert "repr.types must be a list of strings" in done.stderr

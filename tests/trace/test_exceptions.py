@@ -10,8 +10,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from activation_lines import HOOKS
-from test_native_run import activations, command, only_trace
+from arms import arms, shown_trace, traces
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -244,15 +243,20 @@ def plain(attributes):
     return short
 
 
-@pytest.fixture(scope="module", params=[hook for hook in HOOKS if hook != "profile"])
+@pytest.fixture(scope="module", params=[arm for arm in arms() if arm.hook != "profile"], ids=str)
 def recorded(request, tmp_path_factory):
     """The exception that left `f`, by the number of its case."""
     folder = tmp_path_factory.mktemp("exceptions")
     (folder / "program.py").write_text(program())
     (folder / "pyproject.toml").write_text("[tool.kolo]\nlimits = { max_event_us = 1_000_000 }\n")
-    done = command("kolo-probe", "run", "--hook", request.param, "program.py", str(folder), folder=folder)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    found = [one for one in activations(folder, only_trace(folder)) if one["qualname"] == "__main__.f"]
+    arm = request.param
+    words = ("-m", "kolo_probe", "run", "--hook", arm.hook, "program.py", str(folder))
+    done = arm.python.run(*words, folder=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (trace,) = traces(folder)
+    found = [
+        one for one in shown_trace(folder, trace["id"])["activations"] if one["qualname"] == "__main__.f"
+    ]
     return {int(one["path"].rpartition("case_")[2][:-3]): one for one in found}
 
 
