@@ -1,5 +1,6 @@
 #include "probe/codes.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -24,10 +25,14 @@ void free_info(void* extra) noexcept {
     info->can_suspend = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
     info->result_is_secret = redaction.matches(text_of(code->co_name));
     info->variables = code_variables(code);
-    info->secret.reserve(info->variables.names.size());
-    for (PyObject* name : info->variables.names) {
-        info->secret.push_back(redaction.matches(text_of(name)));
+    const CodeVariables& variables = info->variables;
+    for (std::size_t i = 0; i < variables.names.size(); ++i) {
+        info->traits.push_back({redaction.matches(text_of(variables.names[i])),
+                                i < variables.is_fixed.size() && variables.is_fixed[i]});
     }
+    info->is_all_fixed = !info->traits.empty() &&
+                         std::all_of(info->traits.begin(), info->traits.end(),
+                                     [](const auto& variable) { return variable.is_fixed; });
     info->exits = CodeExits::read(code);
     return info;
 }

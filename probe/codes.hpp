@@ -27,7 +27,12 @@ struct CodeInfo {
     bool can_suspend = false;  // a generator, coroutine or asynchronous generator
     bool result_is_secret = false;
     CodeVariables variables;
-    std::vector<bool> secret;  // by variable
+    struct Variable {
+        bool is_secret = false;
+        bool is_fixed = false;  // an argument that the code never assigns
+    };
+    std::vector<Variable> traits;  // by variable
+    bool is_all_fixed = false;     // it has variables, and no others
     CodeExits exits;
 };
 

@@ -147,7 +147,7 @@ void Encoder::element(Encode encode) noexcept {
     end_element();
 }
 
-void Encoder::value(PyObject* value) noexcept {
+void Encoder::any_element(PyObject* value) noexcept {
     element([this, value]() noexcept { return encode(value); });
 }
 
@@ -156,17 +156,17 @@ void Encoder::exception(PyObject* type, PyObject* value, int line) noexcept {
 }
 
 void Encoder::none() noexcept {
-    element([this]() noexcept {
+    if (begin_element()) {
         at_ = msgpack::put_byte(at_, msgpack::kNone);  // shorter than the marker set aside for it
-        return true;
-    });
+        end_element();
+    }
 }
 
 void Encoder::omitted(Omitted reason) noexcept {
-    element([this, reason]() noexcept {
-        at_ = msgpack::put_omission(at_, reason);
-        return true;
-    });
+    if (begin_element()) {
+        at_ = msgpack::put_omission(at_, reason);  // for which room is always set aside
+        end_element();
+    }
 }
 
 // --- Values
@@ -184,7 +184,18 @@ bool Encoder::encode(PyObject* value) noexcept {
     if (!has_time()) {
         return false;
     }
+    if (bytes_left() >= kSmallBytes) {
+        if (std::uint8_t* const end = put_small(at_, value)) {
+            at_ = end;
+            return true;
+        }
+    }
     PyTypeObject* const type = Py_TYPE(value);
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 && reprs_ == nullptr) {
+        if (const TypeFacts* const facts = known_facts(type); facts != nullptr && facts->is_plain) {
+            return object(value, facts);
+        }
+    }
     if (type == &PyUnicode_Type) {
         return text(value);
     }
@@ -289,7 +300,7 @@ bool Encoder::other(PyObject* value) noexcept {
             return repr(value, *told);
         }
     }
-    return object(value);
+    return object(value, known_facts(Py_TYPE(value)));
 }
 
 bool Encoder::repr(PyObject* value, const ReprTexts::Told& told) noexcept {

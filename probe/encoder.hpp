@@ -12,16 +12,47 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 #include "probe/encode_limits.hpp"
 #include "probe/msgpack_writing.hpp"
+#include "probe/python/small_int.hpp"
 #include "probe/python/stdlib_types.hpp"
+#include "probe/python/type_facts.hpp"
 #include "probe/python/unicode.hpp"
 #include "probe/redaction.hpp"
 #include "probe/reprs.hpp"
 #include "proto/values.hpp"
 
 namespace kolo::probe {
+
+/// Copies a short text as it looks for what may surround a secret; false when there is something.
+/// What it has written then means nothing.
+[[nodiscard]] inline bool copy_without_marks(std::uint8_t* to, std::string_view text) noexcept {
+    using Word = std::uint64_t;
+    const char* const from = text.data();
+    if (text.size() < sizeof(Word)) {
+        Word word = 0;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            to[i] = static_cast<std::uint8_t>(from[i]);
+            word = word << 8U | to[i];
+        }
+        return Redaction::marks_in(word) == 0;
+    }
+    const auto copy_word = [&](std::size_t at) {
+        Word word = 0;
+        std::memcpy(&word, from + at, sizeof word);
+        std::memcpy(to + at, &word, sizeof word);
+        return Redaction::marks_in(word);
+    };
+    const std::size_t last = text.size() - sizeof(Word);
+    Word marks = copy_word(last);
+    for (std::size_t at = 0; at < last; at += sizeof(Word)) {
+        marks |= copy_word(at);
+    }
+    return marks == 0;
+}
 
 class Encoder {
   public:
@@ -38,7 +69,11 @@ class Encoder {
     void begin_array(std::uint32_t count) noexcept;
 
     /// One whole value, within value_bytes and what is left of the event's budgets.
-    void value(PyObject* value) noexcept;
+    void value(PyObject* value) noexcept {
+        if (!small_element(value)) {
+            any_element(value);
+        }
+    }
     /// An exception as found: `value` may be an instance, an argument, a tuple of them, or null. It
     /// is never normalised, which would call the class. `line`: where it left the frame, 0 where
     /// that is not known.
@@ -70,6 +105,14 @@ class Encoder {
     [[nodiscard]] bool has_time() noexcept { return --until_clock_ > 0 ? true : look_at_clock(); }
     bool look_at_clock() noexcept;
 
+    // What most values are, at once: below so many bytes no budget but the event's can matter.
+    static constexpr std::uint32_t kSmallBytes = 32;
+    /// Writes a small int, float, short ASCII str, bool or None at `to`, which has kSmallBytes of
+    /// room; null for anything else.
+    [[nodiscard]] std::uint8_t* put_small(std::uint8_t* to, PyObject* value) const noexcept;
+    [[nodiscard]] bool small_element(PyObject* value) noexcept;
+    void any_element(PyObject* value) noexcept;
+
     // Elements of the event (encoder.cpp).
     [[nodiscard]] bool begin_element() noexcept;
     void end_element() noexcept;
@@ -99,8 +142,10 @@ class Encoder {
     bool take_secrets_out(msgpack::Body kind, std::uint32_t width, std::size_t length,
                           bool is_cut) noexcept;
     bool tagged_name(proto::Tag tag, const std::uint8_t* name, std::size_t length) noexcept;
+    bool name(std::string_view name) noexcept;
     bool type_name(PyTypeObject* type) noexcept;
     bool any_type_name(PyTypeObject* type) noexcept;
+    bool known_type_name(const TypeFacts& facts) noexcept;
     [[nodiscard]] bool is_secret_name(PyObject* name) const noexcept;
 
     // Containers and objects (encoder_containers.cpp).
@@ -114,9 +159,10 @@ class Encoder {
     bool set(PyObject* value, proto::Tag tag) noexcept;
     bool dict(PyObject* value) noexcept;
     bool entry(PyObject* key, PyObject* value) noexcept;
-    bool object(PyObject* value) noexcept;
-    bool attributes(PyObject* value, std::uint8_t* array) noexcept;
-    bool attribute_map(PyObject* value, std::size_t count, PyObject* file) noexcept;
+    bool object(PyObject* value, const TypeFacts* facts) noexcept;
+    bool attributes(PyObject* value, std::uint8_t* array, const ObjectSlots* slots) noexcept;
+    bool attribute_map(PyObject* value, std::size_t count, PyObject* file,
+                       const ObjectSlots* slots) noexcept;
     bool subclass(PyObject* value, PyTypeObject* base) noexcept;
     bool subclass_content(PyObject* value, PyTypeObject* base) noexcept;
     bool deque_content(PyObject* value) noexcept;
@@ -175,5 +221,53 @@ class Encoder {
     bool out_of_room_ = false;
     const PyObject* path_[kMostDepth];  // NOLINT: only path_[0 … depth_) is ever read
 };
+
+inline std::uint8_t* Encoder::put_small(std::uint8_t* to, PyObject* value) const noexcept {
+    const PyTypeObject* const type = Py_TYPE(value);
+    if (type == &PyLong_Type) {
+        const auto number = small_int(value);
+        return number ? msgpack::put_int(to, *number) : nullptr;
+    }
+    if (type == &PyUnicode_Type) {
+        if (!is_plain_ascii(value)) {
+            return nullptr;
+        }
+        const std::string_view text = plain_ascii(value);
+        if (text.size() >= kSmallBytes || text.size() > limits_.text) {
+            return nullptr;
+        }
+        to = msgpack::put_length(to, msgpack::Body::kText, text.size(), 1);
+        return copy_without_marks(to, text) ? to + text.size() : nullptr;
+    }
+    if (value == Py_None) {
+        return msgpack::put_byte(to, msgpack::kNone);
+    }
+    if (type == &PyFloat_Type) {
+        return msgpack::put_double(to, PyFloat_AS_DOUBLE(value));
+    }
+    return type == &PyBool_Type ? msgpack::put_byte(to, value == Py_True ? 0xC3 : 0xC2) : nullptr;
+}
+
+inline bool Encoder::small_element(PyObject* value) noexcept {
+    // Outside the array nothing is set aside for the element: as for its marker, see element().
+    const std::size_t most = kSmallBytes + (in_array_ ? 0 : msgpack::kOmissionBytes);
+    if (out_of_room_ || until_clock_ <= 0 || (in_array_ && elements_left_ == 0) ||
+        limits_.value_bytes < kSmallBytes || size() + reserved_ + most > cap_) {
+        return false;
+    }
+    std::uint8_t* const end = put_small(at_, value);
+    if (end == nullptr) {
+        return false;
+    }
+    --until_clock_;
+    at_ = end;
+    if (in_array_) {
+        reserved_ -= msgpack::kOmissionBytes;
+        if (--elements_left_ == 0) {
+            end_element();
+        }
+    }
+    return true;
+}
 
 }  // namespace kolo::probe

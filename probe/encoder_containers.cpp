@@ -225,7 +225,8 @@ bool Encoder::dict(PyObject* value) noexcept {
 // --- Objects
 // --------------------------------------------------------------------------------------
 
-bool Encoder::object(PyObject* value) noexcept {
+/// `facts`: known_facts() of its type.
+bool Encoder::object(PyObject* value, const TypeFacts* facts) noexcept {
     if (is_on_path(value)) {
         return marker(Omitted::kCycle);
     }
@@ -234,24 +235,29 @@ bool Encoder::object(PyObject* value) noexcept {
         return false;
     }
     at_ = msgpack::put_tag(msgpack::put_count(at_, Shape::kArray, 2, 1), Tag::kObject);
-    return type_name(Py_TYPE(value)) && attributes(value, array);
+    if (facts == nullptr) {
+        return any_type_name(Py_TYPE(value)) && attributes(value, array, nullptr);
+    }
+    return known_type_name(*facts) &&
+           attributes(value, array, facts->has_slots_read ? &facts->slots : nullptr);
 }
 
 /// Adds the map of attributes to the tagged array that begins at `array`, where there are any.
-bool Encoder::attributes(PyObject* value, std::uint8_t* array) noexcept {
-    const std::size_t count = attribute_count(value);
+bool Encoder::attributes(PyObject* value, std::uint8_t* array, const ObjectSlots* slots) noexcept {
+    const std::size_t count = attribute_count(value, slots);
     const bool is_readable =
         count > 0 || visit_attributes(
-                         value, [](void*, PyObject*, PyObject*) { return false; }, nullptr);
+                         value, [](void*, PyObject*, PyObject*) { return false; }, nullptr, slots);
     if (!is_readable) {
         return true;
     }
     msgpack::put_count(array, Shape::kArray, 3, 1);
-    return attribute_map(value, count, nullptr);
+    return attribute_map(value, count, nullptr, slots);
 }
 
 /// The `count` attributes of `value` as a map. `file`: one more, an OSError's `filename`.
-bool Encoder::attribute_map(PyObject* value, std::size_t count, PyObject* file) noexcept {
+bool Encoder::attribute_map(PyObject* value, std::size_t count, PyObject* file,
+                            const ObjectSlots* slots) noexcept {
     count += file != nullptr ? 1 : 0;
     const bool is_too_deep = depth_ >= std::min(limits_.depth, kMostDepth);
     const std::uint32_t shown = is_too_deep ? 0 : shown_of(count, limits_.attributes);
@@ -303,7 +309,7 @@ bool Encoder::attribute_map(PyObject* value, std::size_t count, PyObject* file) 
                 std::uint8_t* const entry_begin = state.encoder.at_;
                 return state.take(state.encoder.entry(name, attribute), entry_begin);
             },
-            &visit);
+            &visit, slots);
     }
     return close(opened, visit.written, visit.reason, count - visit.written);
 }

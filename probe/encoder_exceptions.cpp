@@ -140,7 +140,7 @@ bool Encoder::exception_attributes(PyObject* value, bool has_any, std::size_t co
     }
     std::uint8_t* const begin = at_;
     ++reserved_;
-    const bool is_whole = attribute_map(value, count, file);
+    const bool is_whole = attribute_map(value, count, file, nullptr);
     --reserved_;
     if (!is_whole) {
         at_ = begin;

@@ -194,41 +194,42 @@ bool Encoder::bytes(const char* data, std::size_t length, bool is_array) noexcep
     return is_whole;
 }
 
-bool Encoder::tagged_name(Tag tag, const std::uint8_t* name, std::size_t length) noexcept {
-    const std::uint32_t width = msgpack::length_bytes(Body::kText, length);
-    if (!fits(kTaggedBytes + width + length)) {
+bool Encoder::tagged_name(Tag tag, const std::uint8_t* bytes, std::size_t length) noexcept {
+    if (!fits(kTaggedBytes)) {
         return false;
     }
     at_ = msgpack::put_tag(msgpack::put_count(at_, msgpack::Shape::kArray, 2, 1), tag);
-    at_ = msgpack::put_length(at_, Body::kText, length, width);
-    std::memcpy(at_, name, length);
-    at_ += length;
-    return true;
+    return name(view(bytes, length));
 }
 
 bool Encoder::type_name(PyTypeObject* type) noexcept {
-    if (const TypeFacts* const facts = known_facts(type)) {
-        if (!fits(facts->name_bytes)) {
-            return false;
-        }
-        copy_name(at_, *facts, bytes_left());
-        at_ += facts->name_bytes;
-        return true;
-    }
-    return any_type_name(type);
+    const TypeFacts* const facts = known_facts(type);
+    return facts != nullptr ? known_type_name(*facts) : any_type_name(type);
 }
 
 // Never inlined: its room would be taken at each level of what is nested.
 [[gnu::noinline]] bool Encoder::any_type_name(PyTypeObject* type) noexcept {
-    std::uint8_t name[kMaxNameBytes];
-    const std::size_t length = write_type_name(type, name);
-    const std::uint32_t width = msgpack::length_bytes(Body::kText, length);
-    if (!fits(width + length)) {
+    std::uint8_t written[kMaxNameBytes];
+    return name(view(written, write_type_name(type, written)));
+}
+
+bool Encoder::known_type_name(const TypeFacts& facts) noexcept {
+    if (!fits(facts.name_bytes)) {
         return false;
     }
-    at_ = msgpack::put_length(at_, Body::kText, length, width);
-    std::memcpy(at_, name, length);
-    at_ += length;
+    copy_name(at_, facts, bytes_left());
+    at_ += facts.name_bytes;
+    return true;
+}
+
+bool Encoder::name(std::string_view name) noexcept {
+    const std::uint32_t width = msgpack::length_bytes(Body::kText, name.size());
+    if (!fits(width + name.size())) {
+        return false;
+    }
+    at_ = msgpack::put_length(at_, Body::kText, name.size(), width);
+    copy(at_, name.data(), name.size());
+    at_ += name.size();
     return true;
 }
 

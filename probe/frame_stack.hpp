@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "proto/ids.hpp"
@@ -129,8 +128,7 @@ class FrameStack {
 
 /// A suspended generator's or coroutine's activation, found again by its frame when it goes on.
 struct Suspended {
-    const void* frame = nullptr;
-    const void* context = nullptr;
+    const void* frame = nullptr;  // null: a free cell
     Activation activation;
     EntryKind kind = EntryKind::kRecorded;
     TraceRef boundary;  // a trace that began above it and was not ended when it was suspended
@@ -141,16 +139,34 @@ class SuspendedTable {
   public:
     static constexpr std::size_t kMostEntries = 1U << 17U;
 
-    /// Adds or replaces; false when the table is at its bound. `replaced` receives what stood there
-    /// before.
-    [[nodiscard]] bool put(const Suspended& suspended, std::optional<Suspended>& replaced);
-    /// Takes out what belongs to `frame`.
-    [[nodiscard]] std::optional<Suspended> take(const void* frame) noexcept;
+    /// What belongs to `frame`, or null. Good until the next place() or erase().
+    [[nodiscard]] Suspended* find(const void* frame) noexcept {
+        if (used_ == 0) {
+            return nullptr;
+        }
+        Suspended& cell = cells_[index_of(frame)];
+        return cell.frame != nullptr ? &cell : nullptr;
+    }
+    /// Where `frame` belongs: its cell, or a free one that the caller fills in. Null when the table
+    /// is at its bound or memory ran out.
+    [[nodiscard]] Suspended* place(const void* frame) noexcept;
+    void erase(Suspended* cell) noexcept;
 
   private:
-    [[nodiscard]] std::size_t home(const void* frame) const noexcept;
-    [[nodiscard]] std::size_t find(const void* frame) const noexcept;
-    void grow();
+    [[nodiscard]] std::size_t home(const void* frame) const noexcept {
+        // Frames are 8- or 16-byte aligned: the multiplication brings their high bits down
+        // (Fibonacci hashing).
+        const auto mixed = (reinterpret_cast<std::uintptr_t>(frame) >> 3U) * 0x9E3779B97F4A7C15ULL;
+        return static_cast<std::size_t>(mixed >> 32U) & (cells_.size() - 1);
+    }
+    [[nodiscard]] std::size_t index_of(const void* frame) const noexcept {
+        std::size_t i = home(frame);
+        while (cells_[i].frame != nullptr && cells_[i].frame != frame) {
+            i = (i + 1) & (cells_.size() - 1);
+        }
+        return i;
+    }
+    [[nodiscard]] bool grow() noexcept;
 
     std::vector<Suspended> cells_;
     std::size_t used_ = 0;

@@ -76,6 +76,23 @@ constexpr std::chrono::microseconds kWaitStep{200};
     return event.traceback;
 }
 
+/// Types whose exact instances hold no other object, and never change.
+[[nodiscard]] bool is_immutable(const PyTypeObject* type) noexcept {
+    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type ||
+           type == &PyFloat_Type || type == &PyBytes_Type || type == Py_TYPE(Py_None) ||
+           type == &PyComplex_Type;
+}
+
+void encode_variable(Encoder& encoder, PyObject* value, bool is_secret) noexcept {
+    if (value == nullptr) {
+        encoder.omitted(proto::Omitted::kUnbound);
+    } else if (is_secret) {
+        encoder.redacted();
+    } else {
+        encoder.value(value);
+    }
+}
+
 /// Room for the msgpack that write_thread() makes: an array of one str 8 of at most kMostName
 /// bytes.
 constexpr std::size_t kMostName = 100;
@@ -218,7 +235,7 @@ bool RecordWriter::start(const FrameEvent& event, const Activation& activation,
                 [] { return static_cast<std::uint32_t>(sizeof(proto::ValuedRecord)); }, running + 1,
                 [&](Encoder& encoder) {
                     encoder.use(event.reprs);
-                    encode_variables(encoder, event, arguments);
+                    encode_arguments(encoder, event, arguments);
                 });
             if (ring_.tail() != before) {
                 delta = ring_.delta_to(now);  // in a new block, which counts from its own beginning
@@ -303,7 +320,7 @@ bool RecordWriter::leave(const FrameEvent& event, const Activation& activation, 
             encoder.use(event.reprs);
             encode_outcome(encoder, event, exit);
             if (locals > 0) {
-                encode_variables(encoder, event, locals);
+                encode_locals(encoder, event);
             }
         });
     }
@@ -351,7 +368,7 @@ void RecordWriter::find_reprs(ReprTexts& texts, Encode encode) const noexcept {
 void RecordWriter::find_reprs_at_start(const FrameEvent& event, ReprTexts& texts) const noexcept {
     const std::uint32_t arguments =
         std::min(event.info->variables.argument_count, variable_count(*event.info));
-    find_reprs(texts, [&](Encoder& encoder) { encode_variables(encoder, event, arguments); });
+    find_reprs(texts, [&](Encoder& encoder) { encode_arguments(encoder, event, arguments); });
 }
 
 void RecordWriter::find_reprs_at_end(const FrameEvent& event, Exit exit,
@@ -359,7 +376,7 @@ void RecordWriter::find_reprs_at_end(const FrameEvent& event, Exit exit,
     find_reprs(texts, [&](Encoder& encoder) {
         encode_outcome(encoder, event, exit);
         if (settings_.return_locals && exit != Exit::kYield) {
-            encode_variables(encoder, event, variable_count(*event.info));
+            encode_locals(encoder, event);
         }
     });
 }
@@ -389,19 +406,42 @@ void RecordWriter::encode_exception(Encoder& encoder, const FrameEvent& event) c
     }
 }
 
-void RecordWriter::encode_variables(Encoder& encoder, const FrameEvent& event,
+void RecordWriter::encode_arguments(Encoder& encoder, const FrameEvent& event,
                                     std::uint32_t count) const noexcept {
     const FrameVariables variables(event.frame, event.info->variables.slots);
     const std::uint32_t readable = std::min(count, variables.count());
     encoder.begin_array(readable);
     for (std::uint32_t i = 0; i < readable; ++i) {
+        encode_variable(encoder, variables.at(i), event.info->traits[i].is_secret);
+    }
+}
+
+/// Arguments that still are what they were are not encoded again.
+void RecordWriter::encode_locals(Encoder& encoder, const FrameEvent& event) const noexcept {
+    const CodeInfo& info = *event.info;
+    const FrameVariables variables(event.frame, info.variables.slots);
+    const bool may_be_edited = frame_may_be_edited(event.frame);
+    const std::uint32_t count = variables.count();
+    const auto is_unchanged = [&](std::uint32_t i) {
         PyObject* value = variables.at(i);
-        if (value == nullptr) {
-            encoder.omitted(proto::Omitted::kUnbound);
-        } else if (event.info->secret[i]) {
-            encoder.redacted();
+        return info.traits[i].is_fixed && value != nullptr && is_immutable(Py_TYPE(value));
+    };
+    if (info.is_all_fixed && !may_be_edited) {
+        std::uint32_t unchanged = 0;
+        while (unchanged < count && is_unchanged(unchanged)) {
+            ++unchanged;
+        }
+        if (unchanged == count) {
+            encoder.omitted(proto::Omitted::kUnchanged);
+            return;
+        }
+    }
+    encoder.begin_array(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (!may_be_edited && !info.traits[i].is_secret && is_unchanged(i)) {
+            encoder.omitted(proto::Omitted::kUnchanged);
         } else {
-            encoder.value(value);
+            encode_variable(encoder, variables.at(i), info.traits[i].is_secret);
         }
     }
 }

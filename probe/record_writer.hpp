@@ -90,8 +90,9 @@ class RecordWriter {
                                                Encode encode) noexcept;
     void encode_outcome(Encoder& encoder, const FrameEvent& event, Exit exit) const noexcept;
     void encode_exception(Encoder& encoder, const FrameEvent& event) const noexcept;
-    void encode_variables(Encoder& encoder, const FrameEvent& event,
+    void encode_arguments(Encoder& encoder, const FrameEvent& event,
                           std::uint32_t count) const noexcept;
+    void encode_locals(Encoder& encoder, const FrameEvent& event) const noexcept;
 
     Process& process_;
     const Settings& settings_;

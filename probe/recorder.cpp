@@ -158,8 +158,9 @@ void Recorder::open_root(const TraceRef& trace) noexcept {
 void Recorder::close_stale(const FrameEvent& event) noexcept {
     // A frame at a known address: what was there is gone, and no event told its end.
     if (event.info->can_suspend) {
-        if (const auto gone = process_.suspended.take(event.frame.address)) {
+        if (Suspended* const gone = process_.suspended.find(event.frame.address)) {
             close_activation(gone->activation);
+            process_.suspended.erase(gone);
         }
     }
     if (!stack_.empty() && stack_.top().frame == event.frame.address) {
@@ -174,34 +175,42 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
     if (asks_reprs_ && ReprTexts::is_asking()) [[unlikely]] {
         return;
     }
-    const auto suspended = process_.suspended.take(event.frame.address);
-    if (!suspended) {
+    Suspended* const suspended = process_.suspended.find(event.frame.address);
+    if (suspended == nullptr) {
         return;  // started before tracing, or in a trace that was not found
     }
     enter();
-    StackEntry entry;
-    entry.frame = event.frame.address;
-    entry.context = current_context(event.thread);
-    entry.activation = suspended->activation;
-    entry.kind = suspended->kind;
+    const TraceRef boundary = suspended->boundary;
+    if (StackEntry* const entry = stack_.push()) {
+        entry->frame = event.frame.address;
+        entry->context = current_context(event.thread);
+        entry->activation = suspended->activation;
+        entry->kind = suspended->kind;
+        // Before anything can wait for room: meanwhile other threads suspend theirs.
+        process_.suspended.erase(suspended);
+        record_resume(event, thrown, *entry);
+    } else {
+        count(suspended->activation.trace);
+        process_.count_lost(suspended->activation.trace, proto::LossReason::kStackFull);
+        close_activation(suspended->activation);
+        process_.suspended.erase(suspended);
+    }
+    if (boundary) {
+        push_boundary(boundary);
+    }
+    leave_idle();
+}
+
+void Recorder::record_resume(const FrameEvent& event, bool thrown, StackEntry& entry) noexcept {
     count(entry.activation.trace);
     if (entry.kind == EntryKind::kStartDropped) {
         process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
-    } else if (!writer_.resume(event, entry.activation, thrown, running_)) {
+    } else if (writer_.resume(event, entry.activation, thrown, running_)) {
+        ++running_;
+    } else {
         process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
         entry.kind = EntryKind::kSegmentDropped;
     }
-    if (StackEntry* const pushed = stack_.push()) {
-        entry.nearest = pushed->nearest;
-        *pushed = entry;
-        running_ += entry.kind == EntryKind::kRecorded ? 1 : 0;
-    } else {
-        close_activation(entry.activation);
-    }
-    if (suspended->boundary) {
-        push_boundary(suspended->boundary);
-    }
-    leave_idle();
 }
 
 void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
@@ -216,8 +225,7 @@ void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
     }
     unpark();
     const TraceRef boundary = drop_entries_above(index);
-    const StackEntry entry = stack_.top();
-    stack_.pop();
+    const StackEntry& entry = stack_.top();  // popped below; nothing pushes meanwhile
     switch (entry.kind) {
         case EntryKind::kRecorded:
             leave_recorded(event, entry, exit, boundary);
@@ -227,7 +235,7 @@ void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
             count(entry.activation.trace);
             process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
             if (exit == Exit::kYield) {
-                suspend(event.frame.address, entry,
+                suspend(event.frame.address, entry.activation,
                         entry.kind == EntryKind::kSegmentDropped ? EntryKind::kRecorded
                                                                  : EntryKind::kStartDropped,
                         boundary);
@@ -239,6 +247,7 @@ void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
         case EntryKind::kBoundary:
             break;
     }
+    stack_.pop();
     leave_idle();
 }
 
@@ -249,7 +258,7 @@ void Recorder::leave_recorded(const FrameEvent& event, const StackEntry& entry, 
     // There is room: it was held back for this end.
     static_cast<void>(writer_.leave(event, entry.activation, exit, running_));
     if (exit == Exit::kYield) {
-        suspend(event.frame.address, entry, EntryKind::kRecorded, boundary);
+        suspend(event.frame.address, entry.activation, EntryKind::kRecorded, boundary);
     } else {
         close_activation(entry.activation);
     }
@@ -259,47 +268,42 @@ void Recorder::leave_suspended(const FrameEvent& event, Exit exit) noexcept {
     // After throw() through `yield from` the outer frame goes on without an event (3.11's profile
     // hook): its end finds it suspended. A frame that is not known here either started before
     // tracing.
-    const auto suspended = process_.suspended.take(event.frame.address);
-    if (!suspended) {
+    Suspended* const found = process_.suspended.find(event.frame.address);
+    if (found == nullptr) {
         return;
     }
+    const Suspended suspended = *found;
+    process_.suspended.erase(found);
     unpark();
-    StackEntry entry;
-    entry.activation = suspended->activation;
-    count(entry.activation.trace);
-    if (suspended->kind == EntryKind::kStartDropped) {
-        process_.count_lost(entry.activation.trace, proto::LossReason::kStartDropped);
-    } else if (!writer_.leave(event, entry.activation, exit, running_)) {
-        process_.count_lost(entry.activation.trace, proto::LossReason::kRingFull);
+    count(suspended.activation.trace);
+    if (suspended.kind == EntryKind::kStartDropped) {
+        process_.count_lost(suspended.activation.trace, proto::LossReason::kStartDropped);
+    } else if (!writer_.leave(event, suspended.activation, exit, running_)) {
+        process_.count_lost(suspended.activation.trace, proto::LossReason::kRingFull);
     }
     if (exit == Exit::kYield) {
-        suspend(event.frame.address, entry, suspended->kind, suspended->boundary);
+        suspend(event.frame.address, suspended.activation, suspended.kind, suspended.boundary);
     } else {
-        close_activation(entry.activation);
+        close_activation(suspended.activation);
     }
     leave_idle();
 }
 
-void Recorder::suspend(const void* frame, const StackEntry& entry, EntryKind kind,
+void Recorder::suspend(const void* frame, const Activation& activation, EntryKind kind,
                        const TraceRef& boundary) noexcept {
-    Suspended suspended;
-    suspended.frame = frame;
-    suspended.activation = entry.activation;
-    suspended.activation.was_suspended = true;
-    suspended.kind = kind;
-    suspended.boundary = boundary;
-    std::optional<Suspended> replaced;
-    bool kept = false;
-    try {
-        kept = process_.suspended.put(suspended, replaced);
-    } catch (const std::bad_alloc&) {
+    Suspended* const place = process_.suspended.place(frame);
+    if (place == nullptr) {
+        close_activation(activation);
+        return;
     }
-    if (replaced) {
-        close_activation(replaced->activation);
+    if (place->frame != nullptr) {
+        close_activation(place->activation);  // what was there is gone, and no event told its end
     }
-    if (!kept) {
-        close_activation(suspended.activation);
-    }
+    place->frame = frame;
+    place->activation = activation;
+    place->activation.was_suspended = true;
+    place->kind = kind;
+    place->boundary = boundary;
 }
 
 TraceRef Recorder::drop_entries_above(std::size_t index) noexcept {

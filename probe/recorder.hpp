@@ -84,7 +84,8 @@ class Recorder {
     void leave_recorded(const FrameEvent& event, const StackEntry& entry, Exit exit,
                         const TraceRef& boundary) noexcept;
     void leave_suspended(const FrameEvent& event, Exit exit) noexcept;
-    void suspend(const void* frame, const StackEntry& entry, EntryKind kind,
+    void record_resume(const FrameEvent& event, bool thrown, StackEntry& entry) noexcept;
+    void suspend(const void* frame, const Activation& activation, EntryKind kind,
                  const TraceRef& boundary) noexcept;
     [[nodiscard]] TraceRef drop_entries_above(std::size_t index) noexcept;
     /// A root that is over no longer keeps its trace open; nothing happens for other activations.

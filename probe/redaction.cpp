@@ -145,19 +145,12 @@ std::optional<Redaction::Range> url_password(std::string_view text, std::size_t 
                : std::nullopt;
 }
 
-/// Whether any of eight bytes is `character` (Mycroft's test; may see one in the byte after it).
-constexpr std::uint64_t has_byte(std::uint64_t word, char character) noexcept {
-    constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-    const std::uint64_t zeroed = word ^ (kOnes * static_cast<unsigned char>(character));
-    return (zeroed - kOnes) & ~zeroed & (kOnes << 7U);
-}
-
 constexpr bool is_mark(char character) noexcept { return character == ':' || character == '='; }
 
 bool has_mark(const char* eight) noexcept {
     std::uint64_t word = 0;
     std::memcpy(&word, eight, sizeof word);
-    return (has_byte(word, ':') | has_byte(word, '=')) != 0;
+    return Redaction::marks_in(word) != 0;
 }
 
 /// The first ':' or '=' at or after `at`.

@@ -51,9 +51,9 @@ enum class Tag : std::uint8_t {
                      // builtin's (deque: a list's) content
     kException = 21,  // type name, args (array), line or nil, attributes (map) or nil, cause or
                       // nil, context or nil; the last ones absent where they would be nil
-    kEnum = 22,  // type name, member's name or nil, its value
-    kPath = 23,  // type name, text
-    kRepr = 24,  // type name, what the object's own __repr__ gave (the user asked for it)
+    kEnum = 22,       // type name, member's name or nil, its value
+    kPath = 23,       // type name, text
+    kRepr = 24,       // type name, what the object's own __repr__ gave (the user asked for it)
 };
 inline constexpr std::array<std::string_view, 25> kTagNames = {
     "",          "tuple", "set",   "frozenset", "object",  "int",      "complex",

@@ -193,9 +193,9 @@ bool is_shown(PyTypeObject* type, const PyMemberDef* member) noexcept {
 }
 
 /// Slots are found through the member descriptors in the dicts of the classes that declared them:
-/// only there stand their names as objects.
-bool visit_slots(PyObject* object, PyTypeObject* type, AttributeVisitor visit,
-                 void* data) noexcept {
+/// only there stand their names as objects. False when `found` said to stop.
+template <typename Found>
+bool find_own_slots(PyTypeObject* type, Found found) noexcept {
     PyObject* const members = class_dict(type);
     if (members == nullptr) {
         return true;
@@ -213,45 +213,79 @@ bool visit_slots(PyObject* object, PyTypeObject* type, AttributeVisitor visit,
         if (member->d_common.d_type != type || !is_shown(type, member->d_member)) {
             continue;
         }
-        PyObject* const value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) +
-                                                              member->d_member->offset);
-        if (value != nullptr && !visit(data, name, value)) {
+        if (!found(name, static_cast<std::size_t>(member->d_member->offset))) {
             return false;
         }
     }
     return true;
 }
 
-/// Visits the slots of all the object's classes, base first. False when visit said to stop.
-bool visit_all_slots(PyObject* object, bool& any, AttributeVisitor visit, void* data) noexcept {
+/// The slots of all classes of `type`, base first. False when `found` said to stop.
+template <typename Found>
+bool find_slots(PyTypeObject* type, Found found) noexcept {
     constexpr int kMostClasses = 16;
     PyTypeObject* classes[kMostClasses];
     int count = 0;
-    for (PyTypeObject* type = Py_TYPE(object); type != nullptr && count < kMostClasses;
-         type = type->tp_base) {
+    for (; type != nullptr && count < kMostClasses; type = type->tp_base) {
         if (has_slots(type)) {
             classes[count++] = type;
         }
     }
-    any = count > 0;
     while (count-- > 0) {
-        if (!visit_slots(object, classes[count], visit, data)) {
+        if (!find_own_slots(classes[count], found)) {
             return false;
         }
     }
     return true;
 }
 
-bool count_one(void* data, PyObject* /*name*/, PyObject* /*value*/) noexcept {
-    ++*static_cast<std::size_t*>(data);
+PyObject* slot_value(PyObject* object, std::size_t offset) noexcept {
+    return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
+}
+
+/// Calls `found` for each slot that holds a value; `any`: whether there are slots at all.
+template <typename Found>
+bool for_each_slot(PyObject* object, const ObjectSlots* known, bool& any, Found found) noexcept {
+    const auto look = [&](PyObject* name, std::size_t offset) noexcept {
+        any = true;
+        PyObject* const value = slot_value(object, offset);
+        return value == nullptr || found(name, value);
+    };
+    if (known == nullptr) {
+        return find_slots(Py_TYPE(object), look);
+    }
+    // What is found may be of another class, whose facts take the place of this one's.
+    std::array<ObjectSlots::Slot, ObjectSlots::kMost> slots;  // NOLINT: only what is copied is read
+    const std::size_t count = known->count;
+    std::copy_n(known->slots.begin(), count, slots.begin());
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!look(slots[i].name, slots[i].offset)) {
+            return false;
+        }
+    }
     return true;
 }
 
 }  // namespace
 
-bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noexcept {
+bool read_slots(PyTypeObject* type, ObjectSlots& slots) noexcept {
+    slots.count = 0;
+    return find_slots(type, [&](PyObject* name, std::size_t offset) noexcept {
+        if (slots.count == ObjectSlots::kMost) {
+            return false;
+        }
+        slots.slots[slots.count++] = {name, offset};
+        return true;
+    });
+}
+
+bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data,
+                      const ObjectSlots* slots) noexcept {
     bool any_slots = false;
-    if (!visit_all_slots(object, any_slots, visit, data)) {
+    const auto pass_on = [&](PyObject* name, PyObject* value) noexcept {
+        return visit(data, name, value);
+    };
+    if (!for_each_slot(object, slots, any_slots, pass_on)) {
         return true;
     }
     const Storage storage = storage_of(object);
@@ -266,10 +300,13 @@ bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noex
     return storage.exists || any_slots;
 }
 
-std::size_t attribute_count(PyObject* object) noexcept {
+std::size_t attribute_count(PyObject* object, const ObjectSlots* slots) noexcept {
     std::size_t count = 0;
     bool any_slots = false;
-    visit_all_slots(object, any_slots, count_one, &count);
+    for_each_slot(object, slots, any_slots, [&](PyObject*, PyObject*) noexcept {
+        ++count;
+        return true;
+    });
     const Storage storage = storage_of(object);
     if (storage.dict != nullptr) {
         count += static_cast<std::size_t>(PyDict_Size(storage.dict));

@@ -1,7 +1,5 @@
 // Which instructions of a code return, and which yield. All versions: it needs only co_code and the
 // opcodes' numbers.
-
-// First, so that _co_code and _co_cached are the interpreter's (3.11 and later).
 #include <Python.h>
 
 #include <opcode.h>
@@ -9,6 +7,7 @@
 #include <new>
 #include <span>
 
+#include "probe/python/bytecode.hpp"
 #include "probe/python/version.hpp"
 
 namespace kolo::probe {
@@ -17,66 +16,10 @@ namespace {
 enum Kind : std::uint8_t { kOther = 0, kReturns = 1, kYields = 2 };
 
 constexpr int kGeneratorLike = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
-constexpr std::size_t kUnitBytes = 2;
 constexpr std::size_t kKindsPerByte = 4;
 // Where the interpreter passes None instead of NULL when an exception ends a frame (3.12.1),
 // exits of every code have to be told by opcode; elsewhere only those of code that can yield.
 constexpr bool kUnwindsWithNone = PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000;
-
-/// A code's bytecode without specialisation and instrumentation. From 3.11 on the interpreter makes
-/// a copy and keeps it with the code: it is given back where we were the first to ask.
-class Bytecode {
-  public:
-    explicit Bytecode(PyCodeObject* code) noexcept : code_(code) {
-#if PY_VERSION_HEX < 0x030B0000
-        bytes_ = code->co_code;
-        Py_XINCREF(bytes_);
-#else
-        PyObject* type = nullptr;
-        PyObject* value = nullptr;
-        PyObject* traceback = nullptr;
-        PyErr_Fetch(&type, &value, &traceback);
-        was_cached_ = cached() == nullptr || *cached() != nullptr;
-        bytes_ = PyCode_GetCode(code);
-        PyErr_Restore(type, value, traceback);  // and drops a MemoryError of ours
-#endif
-    }
-    Bytecode(const Bytecode&) = delete;
-    Bytecode& operator=(const Bytecode&) = delete;
-    Bytecode(Bytecode&&) = delete;
-    Bytecode& operator=(Bytecode&&) = delete;
-    ~Bytecode() {
-        Py_XDECREF(bytes_);
-        if (!was_cached_ && cached() != nullptr) {
-            Py_CLEAR(*cached());
-        }
-    }
-
-    [[nodiscard]] std::span<const std::uint8_t> units() const noexcept {
-        if (bytes_ == nullptr || !PyBytes_Check(bytes_)) {
-            return {};
-        }
-        return {reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(bytes_)),
-                static_cast<std::size_t>(PyBytes_GET_SIZE(bytes_))};
-    }
-
-  private:
-    /// Where the interpreter keeps its copy; null where that is not known.
-    [[nodiscard]] PyObject** cached() const noexcept {
-#if !KOLO_PYTHON_IS_KNOWN || PY_VERSION_HEX < 0x030B0000
-        return nullptr;
-#elif PY_VERSION_HEX < 0x030C0000
-        return &code_->_co_code;
-#else
-        static PyObject* none = nullptr;  // _co_cached is made by the first PyCode_GetCode
-        return code_->_co_cached == nullptr ? &none : &code_->_co_cached->_co_code;
-#endif
-    }
-
-    PyCodeObject* code_;
-    PyObject* bytes_ = nullptr;
-    bool was_cached_ = true;
-};
 
 Kind kind_of(std::uint8_t opcode) noexcept {
     switch (opcode) {

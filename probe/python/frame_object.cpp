@@ -23,6 +23,8 @@ FrameRef frame_below(FrameRef /*frame*/) noexcept { return {}; }
 PyCodeObject* frame_code(FrameRef frame) noexcept { return object(frame)->f_code; }
 PyObject* frame_globals(FrameRef frame) noexcept { return object(frame)->f_globals; }
 
+bool frame_may_be_edited(FrameRef frame) noexcept { return object(frame)->f_trace != nullptr; }
+
 int frame_last_instruction(FrameRef frame) noexcept {
 #if PY_VERSION_HEX < 0x030A0000
     return object(frame)->f_lasti;

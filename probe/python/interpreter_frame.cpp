@@ -79,6 +79,15 @@ FrameRef frame_below(FrameRef frame) noexcept { return {inner(frame)->previous};
 PyCodeObject* frame_code(FrameRef frame) noexcept { return code_of(inner(frame)); }
 PyObject* frame_globals(FrameRef frame) noexcept { return inner(frame)->f_globals; }
 
+bool frame_may_be_edited(FrameRef frame) noexcept {
+    const PyFrameObject* const object = inner(frame)->frame_obj;
+#if PY_VERSION_HEX < 0x030D0000
+    return object != nullptr && object->f_trace != nullptr;
+#else
+    return object != nullptr;
+#endif
+}
+
 int frame_last_instruction(FrameRef frame) noexcept {
     const auto* const start =
         reinterpret_cast<const _Py_CODEUNIT*>(frame_code(frame)->co_code_adaptive);

@@ -32,6 +32,8 @@ PyObject* frame_globals(FrameRef frame) noexcept {
     return globals;
 }
 
+bool frame_may_be_edited(FrameRef /*frame*/) noexcept { return true; }
+
 int frame_last_instruction(FrameRef frame) noexcept { return PyFrame_GetLasti(object(frame)); }
 
 Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) noexcept {
@@ -41,11 +43,16 @@ Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) n
 FrameVariables::FrameVariables(FrameRef /*frame*/, std::span<const VariableSlot> slots) noexcept
     : fast_(nullptr), slots_(slots) {}
 
-bool visit_attributes(PyObject* /*object*/, AttributeVisitor /*visit*/, void* /*data*/) noexcept {
+bool read_slots(PyTypeObject* /*type*/, ObjectSlots& /*slots*/) noexcept { return true; }
+
+bool visit_attributes(PyObject* /*object*/, AttributeVisitor /*visit*/, void* /*data*/,
+                      const ObjectSlots* /*slots*/) noexcept {
     return false;
 }
 
-std::size_t attribute_count(PyObject* /*object*/) noexcept { return 0; }
+std::size_t attribute_count(PyObject* /*object*/, const ObjectSlots* /*slots*/) noexcept {
+    return 0;
+}
 
 }  // namespace kolo::probe
 

@@ -1,6 +1,7 @@
 # Absolute paths. All are compiled for every version; each is empty where it does not apply.
 set(KOLO_PYTHON_SOURCES
     attributes.cpp
+    bytecode.cpp
     exits.cpp
     frame_object.cpp
     integers.cpp

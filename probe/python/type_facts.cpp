@@ -28,6 +28,17 @@ bool is_heap_type(const PyTypeObject* type) noexcept {
     return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
 }
 
+/// Never the same for two states of a class; 0 where the interpreter has not given it one.
+unsigned version_of(const PyTypeObject* type) noexcept {
+#if PY_VERSION_HEX < 0x030D0000
+    // A tag from before the last change may still stand there; 3.13 no longer has the flag.
+    if ((type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) == 0) {
+        return 0;
+    }
+#endif
+    return type->tp_version_tag;
+}
+
 PyObject* qualname_of(PyTypeObject* type) noexcept {
     return is_heap_type(type) ? reinterpret_cast<PyHeapTypeObject*>(type)->ht_qualname : nullptr;
 }
@@ -46,6 +57,10 @@ PyObject* qualname_of(PyTypeObject* type) noexcept {
     entry.version = version;
     facts.kind = stdlib_kind(type);
     facts.base = builtin_base(type);
+    facts.is_plain =
+        is_heap_type(type) && facts.kind == StdlibKind::kNone && facts.base == nullptr &&
+        (type->tp_flags & (Py_TPFLAGS_TYPE_SUBCLASS | Py_TPFLAGS_BASE_EXC_SUBCLASS)) == 0;
+    facts.has_slots_read = read_slots(type, facts.slots);
     facts.name_bytes = static_cast<std::uint8_t>(head + length);
     std::copy_n(name.begin(), length,
                 msgpack::put_length(facts.name.data(), msgpack::Body::kText, length, head));
@@ -58,13 +73,9 @@ const TypeFacts* known_facts(PyTypeObject* type) noexcept {
     if (!KOLO_PYTHON_IS_KNOWN) {
         return nullptr;
     }
-    unsigned version = 0;
-    if (is_heap_type(type)) {
-        version = type->tp_version_tag;
-        // Without the flag, a tag from before the last change may still stand there.
-        if (version == 0 || (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) == 0) {
-            return nullptr;
-        }
+    const unsigned version = is_heap_type(type) ? version_of(type) : 0;
+    if (is_heap_type(type) && version == 0) {
+        return nullptr;
     }
     Entry& entry = entry_of(type);
     if (entry.type == type && entry.version == version && entry.qualname == qualname_of(type)) {

@@ -13,14 +13,18 @@
 #include <cstdint>
 
 #include "probe/python/stdlib_types.hpp"
+#include "probe/python/version.hpp"
 
 namespace kolo::probe {
 
 struct TypeFacts {
     StdlibKind kind;
+    bool is_plain;  // made in Python, its instances are objects with attributes and nothing else
+    bool has_slots_read;  // `slots` are all there are
     std::uint8_t name_bytes;
     std::array<std::uint8_t, 78> name;  // msgpack: a str, head and all
     PyTypeObject* base;                 // builtin_base()
+    ObjectSlots slots;
 };
 
 /// Valid until the next call. Null where nothing can be kept: a long name, a class in flux, a

@@ -7,7 +7,12 @@
 #include <internal/pycore_code.h>
 #endif
 
+#include <opcode.h>
+
+#include <algorithm>
 #include <new>
+
+#include "probe/python/bytecode.hpp"
 
 namespace kolo::probe {
 namespace {
@@ -20,6 +25,58 @@ std::uint32_t argument_count(const PyCodeObject* code) noexcept {
 }
 
 #if KOLO_PYTHON_IS_KNOWN
+
+void mark(std::vector<bool>& assigned, std::size_t local) {
+    if (local < assigned.size()) {
+        assigned[local] = true;
+    }
+}
+
+/// Which of the first locals the bytecode stores to or deletes.
+std::vector<bool> assigned_locals(std::span<const std::uint8_t> bytes, std::size_t count) {
+    std::vector<bool> assigned(count, bytes.empty());  // unread: all may be
+    std::size_t extension = 0;
+    for (std::size_t offset = 0; offset + 1 < bytes.size(); offset += kUnitBytes) {
+        const std::uint8_t opcode = bytes[offset];
+        const std::size_t argument = extension | bytes[offset + 1];
+        extension = opcode == EXTENDED_ARG ? argument << 8U : 0;
+        switch (opcode) {
+#ifdef STORE_FAST_STORE_FAST  // 3.13: two locals in one argument, four bits each
+            case STORE_FAST_STORE_FAST:
+                mark(assigned, argument & 15U);
+                mark(assigned, argument >> 4U);
+                break;
+            case STORE_FAST_LOAD_FAST:
+                mark(assigned, argument >> 4U);
+                break;
+#endif
+#ifdef LOAD_FAST_AND_CLEAR  // 3.12: a comprehension's variable, put back behind it
+            case LOAD_FAST_AND_CLEAR:
+#endif
+            case STORE_FAST:
+            case DELETE_FAST:
+                mark(assigned, argument);
+                break;
+            default:
+                break;
+        }
+    }
+    return assigned;
+}
+
+/// Arguments that are never assigned. One in a cell may be, by a function that closes over it.
+void find_fixed(CodeVariables& variables, PyCodeObject* code) {
+    const std::size_t count =
+        std::min<std::size_t>(variables.argument_count, variables.slots.size());
+    if (count == 0) {
+        return;
+    }
+    const Bytecode bytecode(code);
+    variables.is_fixed = assigned_locals(bytecode.units(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+        variables.is_fixed[i] = !variables.is_fixed[i] && variables.slots[i].is_cell == 0;
+    }
+}
 
 void add(CodeVariables& variables, PyObject* name, Py_ssize_t slot, bool is_cell) {
     variables.names.push_back(name);
@@ -72,9 +129,11 @@ CodeVariables code_variables(PyCodeObject* code) noexcept {
 #if KOLO_PYTHON_IS_KNOWN
     try {
         read(variables, code);
+        find_fixed(variables, code);
     } catch (const std::bad_alloc&) {
         variables.names.clear();
         variables.slots.clear();
+        variables.is_fixed.clear();
     }
 #endif
     return variables;

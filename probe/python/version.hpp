@@ -11,6 +11,7 @@
 
 #include <Python.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,6 +44,10 @@ struct FrameRef {
 [[nodiscard]] PyObject* frame_globals(FrameRef frame) noexcept;   // borrowed
 /// Offset in bytes of the instruction last run, negative before the first. For CodeExits.
 [[nodiscard]] int frame_last_instruction(FrameRef frame) noexcept;
+
+/// Whether somebody else may have assigned the frame's variables: a debugger, or from 3.13 on
+/// whoever holds its frame object (PEP 667).
+[[nodiscard]] bool frame_may_be_edited(FrameRef frame) noexcept;
 
 /// How a frame stands when the profile hook is entered for its end or suspension.
 enum class Exit : std::uint8_t { kReturn, kYield, kUnwind };
@@ -91,6 +96,9 @@ static_assert(sizeof(VariableSlot) == 4);
 struct CodeVariables {
     std::vector<PyObject*> names;  // borrowed from the code; exact str
     std::vector<VariableSlot> slots;
+    /// By argument: the code never assigns or deletes it, so that it holds to the end what it was
+    /// called with (unless somebody edits the frame).
+    std::vector<bool> is_fixed;
     std::uint32_t argument_count = 0;
 };
 /// Empty where memory ran out or the version is unknown (argument_count is right even then).
@@ -126,12 +134,29 @@ class FrameVariables {
 /// Called for each attribute; returns whether to go on. `name` is nearly always a str.
 using AttributeVisitor = bool (*)(void* data, PyObject* name, PyObject* value);
 
+/// Where the instances of one class have their slots, base classes' first. Borrows the names from
+/// the class's dict.
+struct ObjectSlots {
+    static constexpr std::size_t kMost = 24;
+    struct Slot {
+        PyObject* name;
+        std::size_t offset;
+    };
+    std::array<Slot, kMost> slots;
+    std::size_t count = 0;
+};
+/// False where there are more than kMost.
+[[nodiscard]] bool read_slots(PyTypeObject* type, ObjectSlots& slots) noexcept;
+
 /// Visits the attributes that an object has of its own and that can be read without running code or
-/// changing it: an existing instance dict, the inline values of 3.11 and later (making no dict of
-/// them), and slots. False when the object can hold none, or none can be read.
-bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data) noexcept;
+/// changing it: slots, an existing instance dict, the inline values of 3.11 and later (making no
+/// dict of them). False when the object can hold none, or none can be read. `slots`: those of its
+/// class, where the caller knows them.
+bool visit_attributes(PyObject* object, AttributeVisitor visit, void* data,
+                      const ObjectSlots* slots = nullptr) noexcept;
 /// How many visit_attributes() visits.
-[[nodiscard]] std::size_t attribute_count(PyObject* object) noexcept;
+[[nodiscard]] std::size_t attribute_count(PyObject* object,
+                                          const ObjectSlots* slots = nullptr) noexcept;
 
 /// Writes an int's (or a subclass's) value as two's complement, big-endian, in the fewest bytes.
 /// Returns their number; 0 when they do not fit `room` (which needs up to 8 bytes, or 1 byte more
