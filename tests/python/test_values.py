@@ -444,11 +444,11 @@ def test_a_mappingproxy_of_something_else_is_its_type():
         (range(1, 9, 2), ("object", "range", {"start": 1, "stop": 9, "step": 2})),
         (slice(1, None), ("object", "slice", {"start": 1, "stop": None, "step": None})),
         (
-            functools.partial(len, "x", password="hunter2"),
+            functools.partial(len, "x", key="value"),
             (
                 "object",
                 "functools.partial",
-                {"func": ("function", "len"), "args": ("tuple", "x"), "keywords": {"password": "hunter2"}},
+                {"func": ("function", "len"), "args": ("tuple", "x"), "keywords": {"key": "value"}},
             ),
         ),
         (re.compile("a+"), ("object", "re.Pattern", {"pattern": "a+"})),
