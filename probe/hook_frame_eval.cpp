@@ -9,6 +9,7 @@
 
 #include "probe/c_stack.hpp"
 #include "probe/codes.hpp"
+#include "probe/fork.hpp"
 #include "probe/process.hpp"
 #include "probe/python/evaluation.hpp"
 #include "probe/recorder.hpp"
@@ -109,8 +110,8 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
 }
 
 PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
-    Process* process = current_process();
     const FrameRef ref{frame};
+    Process* process = process_for(frame_code(ref));
     CodeInfo* info = process != nullptr ? find_code(frame_code(ref), process->configuration.filters,
                                                     process->configuration.redaction)
                                         : nullptr;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "probe/codes.hpp"
+#include "probe/fork.hpp"
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
 
@@ -27,12 +28,11 @@ struct Found {
     CodeInfo* info;
 };
 
-[[nodiscard]] Found find(Arguments arguments) noexcept {
-    Process* process = current_process();
+[[nodiscard]] Found find(Arguments arguments, Process* process = current_process()) noexcept {
+    auto* code = reinterpret_cast<PyCodeObject*>(arguments[0]);
     if (process == nullptr) {
         return {nullptr, nullptr};
     }
-    auto* code = reinterpret_cast<PyCodeObject*>(arguments[0]);
     return {process,
             find_code(code, process->configuration.filters, process->configuration.redaction)};
 }
@@ -53,7 +53,7 @@ struct Found {
 }
 
 PyObject* on_start(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
-    const Found found = find(arguments);
+    const Found found = find(arguments, process_for(reinterpret_cast<PyCodeObject*>(arguments[0])));
     if (found.info != nullptr) {
         if (Recorder* recorder = ensure_recorder(*found.process)) {
             recorder->start(event_of(arguments, found.info, nullptr));

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "probe/codes.hpp"
+#include "probe/fork.hpp"
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
 
@@ -52,12 +53,12 @@ int profile(PyObject* /*self*/, PyFrameObject* frame, int what, PyObject* argume
     if (what != PyTrace_CALL && what != PyTrace_RETURN) {
         return 0;
     }
-    Process* process = current_process();
+    const FrameRef running = frame_of(frame);
+    PyCodeObject* code = frame_code(running);
+    Process* process = what == PyTrace_CALL ? process_for(code) : current_process();
     if (process == nullptr) {
         return 0;
     }
-    const FrameRef running = frame_of(frame);
-    PyCodeObject* code = frame_code(running);
     CodeInfo* info =
         find_code(code, process->configuration.filters, process->configuration.redaction);
     if (info == nullptr) {

@@ -12,6 +12,7 @@
 
 #include "probe/codes.hpp"
 #include "probe/encoder.hpp"
+#include "probe/fork.hpp"
 #include "probe/hook.hpp"
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
@@ -217,6 +218,7 @@ PYBIND11_MODULE(_probe, module) {
     module.def("begin_trace", &begin, py::arg("kind"), py::arg("name"));
     module.def("end_trace", &end, py::arg("token"), py::arg("name") = py::none());
     module.def("current_trace", &current_trace);
+    module.def("is_forked_inside", [] { return g_is_forked_inside; });
     module.def("trace_id", &trace_id_of, py::arg("token"));
     module.def("adopt_trace", &adopt, py::arg("token"));
     module.def("suspend_trace", &suspend_trace, py::arg("token"));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "probe/fork.hpp"
 #include "probe/greenlet.hpp"
 #include "probe/hook.hpp"
 #include "probe/recorder.hpp"
@@ -90,7 +91,7 @@ void set_variable(const TraceRef& trace) noexcept {
 }
 
 void fill_slot(Process& process, const TraceRef& trace, proto::TraceKind kind,
-               std::string_view name, const Recorder::Place& within) noexcept {
+               std::string_view name, const TraceOrigin& origin) noexcept {
     proto::TraceSlot& slot = process.slot(trace);
     // relaxed: nobody counts into a free slot, and the state is published below
     slot.open_roots.store(0, std::memory_order_relaxed);
@@ -106,16 +107,22 @@ void fill_slot(Process& process, const TraceRef& trace, proto::TraceKind kind,
         fields.begin_realtime_ns = clock_ns(CLOCK_REALTIME);
         write_trace_id(fields.id, fields.begin_realtime_ns);
         write_name(fields, name);
-        if (process.holds(within.trace)) {
-            std::memcpy(fields.parent_id, process.slot(within.trace).fields.id,
-                        sizeof fields.parent_id);
-            fields.parent_ordinal = within.parent.ordinal;
-            fields.parent_ring = to_integer(within.parent.ring);
-        }
+        std::memcpy(fields.parent_id, origin.trace.id, sizeof fields.parent_id);
+        fields.parent_ordinal = origin.activation.ordinal;
+        fields.parent_ring = to_integer(origin.activation.ring);
     });
     // release: the drain thread that sees it live sees it whole
     slot.state.store(static_cast<std::uint32_t>(proto::SlotState::kLive),
                      std::memory_order_release);
+}
+
+[[nodiscard]] TraceOrigin origin_at(const Process& process, const Recorder::Place& place) noexcept {
+    TraceOrigin origin;
+    if (process.holds(place.trace)) {
+        origin.trace = process.slot(place.trace).fields;
+        origin.activation = place.parent;
+    }
+    return origin;
 }
 
 void finish_slot(Process& process, const TraceRef& trace,
@@ -158,7 +165,10 @@ TraceRef trace_in_context() noexcept {
 }
 
 TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept {
-    Process* process = ensure_process();
+    Process* process = continue_after_fork();
+    if (process == nullptr) {
+        process = ensure_process();
+    }
     Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;
     if (recorder == nullptr) {
         return 0;
@@ -171,11 +181,37 @@ TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept {
     const Recorder::Place within = recorder->place();
     const TraceRef trace{proto::TraceNumber{g_next_number++}, *slot};
     process->local_traces[*slot].enclosing = within.trace;
-    fill_slot(*process, trace, kind, name, within);
+    fill_slot(*process, trace, kind, name, origin_at(*process, within));
     resume_trace(token_of(trace));
     set_hook(process->configuration.settings.hook);
     process->drain.wake();
     return token_of(trace);
+}
+
+std::optional<TraceOrigin> current_origin() noexcept {
+    const Process* process = current_process();
+    Recorder* recorder = current_recorder();
+    if (process == nullptr || recorder == nullptr) {
+        return std::nullopt;
+    }
+    const Recorder::Place place = recorder->place();
+    if (place.trace_is_over || !process->holds(place.trace)) {
+        return std::nullopt;
+    }
+    return origin_at(*process, place);
+}
+
+void begin_fork_trace(Process& process, const TraceOrigin& origin) noexcept {
+    Recorder* recorder = ensure_recorder(process);
+    const auto slot = recorder != nullptr ? take_slot(process) : std::nullopt;
+    if (!slot) {
+        return;
+    }
+    const TraceRef trace{proto::TraceNumber{g_next_number++}, *slot};
+    process.local_traces[*slot].enclosing = {};
+    fill_slot(process, trace, proto::TraceKind::kFork, proto::trace_name(origin.trace), origin);
+    recorder->adopt(trace);
+    process.drain.wake();
 }
 
 void end_trace(TraceToken token, std::optional<std::string_view> name) noexcept {
@@ -236,7 +272,7 @@ void adopt_trace(TraceToken token) noexcept {
 }
 
 TraceToken current_trace() noexcept {
-    Process* process = current_process();
+    Process* process = continue_after_fork();
     Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;
     if (recorder == nullptr) {
         return 0;

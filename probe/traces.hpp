@@ -34,7 +34,18 @@ using TraceToken = std::uint64_t;
 /// The trace in the context variable of the current Context; none when there is none.
 [[nodiscard]] TraceRef trace_in_context() noexcept;
 
+/// Where a trace began: what it is linked to.
+struct TraceOrigin {
+    proto::TraceFields trace{};  // as they were then; without an id: nowhere
+    proto::ActivationId activation;
+};
+
 [[nodiscard]] TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept;
+/// Where a trace that began here and now would begin; nothing outside every trace.
+[[nodiscard]] std::optional<TraceOrigin> current_origin() noexcept;
+/// In the child of a fork: begins the trace in which it goes on, for its plain calls on this
+/// thread. Leaves the context variable alone: it is called by a hook, which makes no object.
+void begin_fork_trace(Process& process, const TraceOrigin& origin) noexcept;
 void end_trace(TraceToken token, std::optional<std::string_view> name) noexcept;
 /// For generators that hold a trace: takes boundary and context variable away, or puts them back.
 void suspend_trace(TraceToken token) noexcept;

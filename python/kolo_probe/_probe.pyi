@@ -13,6 +13,9 @@ def end_trace(token: int, name: str | None = None) -> None:
 def current_trace() -> int:
     """Token of the trace that a call made here and now would belong to; 0: none."""
 
+def is_forked_inside() -> bool:
+    """Whether this process was forked inside a trace, and nothing has been recorded in it yet."""
+
 def trace_id(token: int) -> str | None:
     """The id ("trc_…") of a live trace."""
 

@@ -60,8 +60,11 @@ def begin(here: Session, kind: str, name: str | None) -> int:
     from kolo_probe import _threads
 
     if not here.follows_threads:
+        from kolo_probe._forks import follow_forks
+
         here.follows_threads = True
         _threads.follow_threads(native)
+        follow_forks(native, SHUTDOWN_TIMEOUT_S)
     _threads.follow_late_imports(native)
     _flush_multiprocessing_child(here, native)
     return native.begin_trace(kind, None if name is None else encodable(name))

@@ -361,8 +361,9 @@ def test_deep_recursion(project):
 
 
 def test_a_forking_program(project):
-    """Contract: a child that is forked inside a trace starts clean: it writes nothing into its parent's
-    rings, what the parent recorded is whole, and both end as they would without the probe."""
+    """Contract 7: a child that is forked inside a trace starts clean: it writes nothing into its parent's
+    rings and goes on in a trace of kind `fork`, linked to the parent's; both traces are whole, and both
+    processes end as they would without the probe."""
     script = write(
         project,
         """
@@ -387,10 +388,13 @@ def test_a_forking_program(project):
     done = project.run("kolo-probe", "run", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     project.stop_collectors()
-    trace = only_trace(project)
-    assert (trace["status"], trace["stored"]) == ("complete", 2 * 201)
-    states = check_accounting(project.database, emitted=2 * 201)
-    assert states == ["ended"]
+    assert check_accounting(project.database, emitted=2 * 201 + 5 * 2 * 101) == ["ended"] * 6
+    (script_trace,) = rows(project.database, "SELECT * FROM trace WHERE kind = 'script'")
+    assert (script_trace["status"], script_trace["stored"]) == ("complete", 2 * 201)
+    forks = rows(project.database, "SELECT * FROM trace WHERE kind = 'fork'")
+    assert [(fork["status"], fork["stored"], fork["parent_id"]) for fork in forks] == [
+        ("complete", 2 * 101, script_trace["id"])
+    ] * 5
 
 
 # --- secrets --------------------------------------------------------------------------------------

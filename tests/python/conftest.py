@@ -76,6 +76,9 @@ class FakeProbe:
         token = self._context.get() or getattr(self._adopted, "token", 0)
         return token if token in self.live else 0
 
+    def is_forked_inside(self) -> bool:
+        return False
+
     def trace_id(self, token: int) -> str | None:
         return f"trc_{token:026d}" if token in self.live else None
 
