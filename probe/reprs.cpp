@@ -25,8 +25,8 @@ thread_local std::vector<const void*> t_asking;
 /// Classes whose repr took too long, by name: never asked again. Under the GIL; a name, as classes
 /// come and go. Leaked, as threads may still be recording while the program ends.
 std::set<std::string, std::less<>>& slow_classes() {
-    static auto* const names =
-        new std::set<std::string, std::less<>>;  // NOLINT(cppcoreguidelines-owning-memory)
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
+    static auto* const names = new std::set<std::string, std::less<>>;
     return *names;
 }
 
