@@ -56,9 +56,17 @@ void change_fields(proto::TraceSlot& slot, Change change) noexcept {
     const std::uint32_t version =
         slot.version.load(std::memory_order_relaxed);  // relaxed: written under the GIL
     slot.version.store(version + 1, std::memory_order_relaxed);
-    std::atomic_thread_fence(
-        std::memory_order_release);  // a reader that sees the change sees the odd version
-    change(slot.fields);
+    proto::TraceFields fields = slot.fields;
+    change(fields);
+    std::array<std::uint64_t, sizeof fields / sizeof(std::uint64_t)> words{};
+    static_assert(sizeof words == sizeof fields);
+    std::memcpy(words.data(), &fields, sizeof fields);
+    auto* to = reinterpret_cast<std::uint64_t*>(&slot.fields);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        // release: a reader that sees a word of the change sees the odd version (a fence would do
+        // the same, but ThreadSanitizer does not know fences)
+        std::atomic_ref<std::uint64_t>(to[i]).store(words[i], std::memory_order_release);
+    }
     slot.version.store(
         version + 2,
         std::memory_order_release);  // a reader that sees it even sees the whole change

@@ -310,7 +310,8 @@ def test_a_collector_that_stands_still_costs_one_wait(tmp_path):
     program = """
         import os, signal, time
         def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-        collector = int(open(".kolo/db.sqlite3.lock").read())
+        with open(".kolo/db.sqlite3.lock") as lock:
+            collector = int(lock.read())
         os.kill(collector, signal.SIGSTOP)
         try:
             began = time.monotonic()

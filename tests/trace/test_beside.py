@@ -6,24 +6,21 @@ there is (a profile function, a frame evaluation function), the other one keeps 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
+import re
 import subprocess
-import sys
-import sysconfig
 import textwrap
 
 import pytest
-from activation_lines import HOOKS, drawn, expected, seen_by
-from test_native_run import activations, command, environment, only_trace, outcome
-from test_run import script
+from arms import TIMEOUT_S, Arm, Python, arms, has, pythons, shown_trace, traces
+from drawing import drawn, expected, with_known_names
+from other_tools import compile_other_frame_eval
 
 pytestmark = pytest.mark.usefixtures("installed")
 
-HAS_MONITORING = sys.version_info >= (3, 12)
-
-SHARED_HOOK = "monitoring" if HAS_MONITORING else "frame_eval"
+WITH_MONITORING = [python for python in pythons() if python.version >= (3, 12)]
+WITH_FRAME_EVAL = [python for python in pythons() if python.version < (3, 12)]
 
 PROGRAM = """
     import asyncio
@@ -67,7 +64,7 @@ PROGRAM = """
 
     def work():
         sums = list(map(Counter().add, numbers(3)))
-        return [outer(2), sums[-1], catches(), asyncio.run(together())]
+        return [outer(2), sums[-1], catches(), asyncio.run(together(), debug=False)]
 
     def main():
         print(work())
@@ -100,55 +97,94 @@ MAIN = """
 ACTIVATIONS = MODULE + textwrap.indent(MAIN, "    ")
 
 
-def under_us(folder, *words, hook=SHARED_HOOK, **options):
-    return command("kolo-probe", "run", "--hook", hook, *words, folder=folder, **options)
+def without_us(python: Python, folder, *words, stdin="", **environment):
+    return subprocess.run(
+        [python.path, *words], cwd=folder, env=python.environment(KOLO_PATH=str(folder), **environment),
+        input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S,
+    )  # fmt: skip
 
 
-def without_us(folder, *words, **options):
-    options = {"capture_output": True, "timeout": 120, "env": environment(), **options}
-    return subprocess.run([sys.executable, *words], cwd=folder, **options)
+def under_us(arm: Arm, folder, *words, **options):
+    words = ("-m", "kolo_probe", "run", "--hook", arm.hook, *words)
+    return without_us(arm.python, folder, *words, **options)
 
 
-def check_recorded(folder, hook=SHARED_HOOK, lines=ACTIVATIONS):
+def said(done):
+    """All that a program gave, with the addresses of objects taken out."""
+    out, err = (re.sub("0x[0-9a-f]+", "0x…", stream) for stream in (done.stdout, done.stderr))
+    return done.returncode, out, err
+
+
+def check_recorded(arm: Arm, folder, gives=ACTIVATIONS):
     """All of program.py is in the trace; the tools' own scripts and prompts are of other files."""
-    trace = only_trace(folder)
+    (trace,) = traces(folder)
     assert trace["lost"] == 0
-    found = [a for a in activations(folder, trace) if os.path.basename(a["path"]) == "program.py"]
+    shown = shown_trace(folder, trace["id"])["activations"]
+    found = [a for a in shown if os.path.basename(a["path"]) == "program.py"]
     ids = {a["id"] for a in found}
-    found = [a if a["parent_id"] in ids else {**a, "parent_id": None} for a in found]
-    assert drawn(found, hook) == seen_by(hook, expected(lines))
+    # Before 3.11 the qualified name of a class body cannot be known: its plain one stands there.
+    found = [
+        {**a, "parent_id": a["parent_id"] if a["parent_id"] in ids else None,
+         "qualname": a["qualname"].partition(".")[2] or a["qualname"]}
+        for a in found
+    ]  # fmt: skip
+    lines = drawn(found, ())
+    assert lines == with_known_names(expected(gives, arm.place), lines, arm.place)
+
+
+def shared(python: Python) -> Arm:
+    """With the hook that leaves the profile function to others."""
+    return Arm(python, python.hooks[0])
+
+
+def script(folder, text, name="program.py"):
+    (folder / name).write_text(textwrap.dedent(text))
+
+
+@pytest.fixture(params=arms(), ids=str)
+def arm(request) -> Arm:
+    return request.param
+
+
+@pytest.fixture(params=pythons(), ids=str)
+def python(request) -> Python:
+    return request.param
 
 
 # --- tools that people use ------------------------------------------------------------------------
 
 
-def coverage_lines(folder):
-    done = without_us(folder, "-m", "coverage", "json", "-q", "-o", "-")
+def coverage_cores(python: Python) -> list[str]:
+    return ["ctrace", "sysmon"] if python in WITH_MONITORING else ["ctrace"]
+
+
+def coverage_lines(python, folder):
+    done = without_us(python, folder, "-m", "coverage", "json", "-q", "-o", "-")
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = json.loads(done.stdout)["files"].values()
     return file["executed_lines"], file["missing_lines"]
 
 
-def coverage_cores():
-    """The cores of coverage.py that work here: its C tracer where it was compiled for this Python, sysmon."""
-    cores = ["ctrace"] if importlib.util.find_spec("coverage.tracer") else ["pytrace"]
-    return [*cores, "sysmon"] if HAS_MONITORING else cores
+def needs_coverage(python: Python) -> None:
+    if not has(python, "coverage.tracer"):
+        pytest.skip("coverage.py with its C tracer could not be installed for this Python")
 
 
-@pytest.mark.parametrize("hook", HOOKS)
-@pytest.mark.parametrize("core", coverage_cores())
-def test_coverage_finds_the_same_lines(tmp_path, core, hook):
+def test_coverage_finds_the_same_lines(tmp_path, arm):
+    needs_coverage(arm.python)
     script(tmp_path, PROGRAM)
-    env = environment(COVERAGE_CORE=core)
     words = ["-m", "coverage", "run", "--include=*/program.py", "program.py"]
-    plain = without_us(tmp_path, *words, env=env)
-    lines = coverage_lines(tmp_path)
-    assert plain.returncode == 0
-    assert len(lines[0]) > 25
-    beside = under_us(tmp_path, *words, env=env, hook=hook)
-    assert (beside.returncode, beside.stdout, beside.stderr) == (0, plain.stdout, plain.stderr)
-    assert coverage_lines(tmp_path) == lines
-    check_recorded(tmp_path, hook)
+    for core in coverage_cores(arm.python):
+        plain = without_us(arm.python, tmp_path, *words, COVERAGE_CORE=core)
+        lines = coverage_lines(arm.python, tmp_path)
+        assert (plain.returncode, plain.stderr) == (0, "")
+        assert len(lines[0]) > 25
+        folder = tmp_path / core
+        folder.mkdir()
+        script(folder, PROGRAM)
+        assert said(under_us(arm, folder, *words, COVERAGE_CORE=core)) == said(plain)
+        assert coverage_lines(arm.python, folder) == lines
+        check_recorded(arm, folder)
 
 
 # What is imported before decides what an import calls, so that only the program's own work is profiled.
@@ -164,17 +200,16 @@ PROFILES = """
 """
 
 
-def test_cprofile_counts_the_same_calls(tmp_path):
+def test_cprofile_counts_the_same_calls(tmp_path, python):
     script(tmp_path, PROGRAM)
-    (tmp_path / "profiles.py").write_text(textwrap.dedent(PROFILES))
-    plain = without_us(tmp_path, "profiles.py")
-    assert b"'inner') 2 2" in plain.stdout
-    beside = under_us(tmp_path, "profiles.py")
-    assert outcome(beside) == outcome(plain)
-    check_recorded(tmp_path, lines=MODULE + MAIN + MAIN)
+    script(tmp_path, PROFILES, "profiles.py")
+    plain = without_us(python, tmp_path, "profiles.py")
+    assert "'inner') 2 2" in plain.stdout
+    assert said(under_us(shared(python), tmp_path, "profiles.py")) == said(plain)
+    check_recorded(shared(python), tmp_path, MODULE + MAIN + MAIN)
 
 
-PDB_COMMANDS = b"""
+PDB_COMMANDS = """
 b inner
 b fails
 c
@@ -193,14 +228,13 @@ q
 RESTARTED = "    <module> raised bdb.BdbQuit\n"
 
 
-@pytest.mark.parametrize("hook", HOOKS)
-def test_a_debugger_stops_at_the_same_places(tmp_path, hook):
+def test_a_debugger_stops_at_the_same_places(tmp_path, arm):
     script(tmp_path, PROGRAM)
-    plain = without_us(tmp_path, "-m", "pdb", "program.py", input=PDB_COMMANDS)
-    beside = under_us(tmp_path, "-m", "pdb", "program.py", input=PDB_COMMANDS, hook=hook)
-    assert plain.stdout.count(b"(Pdb)") > 10
-    assert outcome(beside) == outcome(plain)
-    check_recorded(tmp_path, hook, ACTIVATIONS + RESTARTED)
+    words = ["-m", "pdb", "program.py"]
+    plain = without_us(arm.python, tmp_path, *words, stdin=PDB_COMMANDS)
+    assert plain.stdout.count("-> ") > 10
+    assert said(under_us(arm, tmp_path, *words, stdin=PDB_COMMANDS)) == said(plain)
+    check_recorded(arm, tmp_path, ACTIVATIONS + RESTARTED)
 
 
 # A debugger's trace function, coverage.py and cProfile, none of which takes another's place.
@@ -232,18 +266,18 @@ ALL_AT_ONCE = """
 """
 
 
-def test_all_of_them_at_once(tmp_path):
+def test_all_of_them_at_once(tmp_path, python):
     """coverage.py has the trace function before 3.12, so that the debugger joins in where it has sysmon."""
+    needs_coverage(python)
     script(tmp_path, PROGRAM)
-    (tmp_path / "tools.py").write_text(textwrap.dedent(ALL_AT_ONCE))
-    core = "sysmon" if HAS_MONITORING else coverage_cores()[0]
-    env = environment(COVERAGE_CORE=core)
-    plain = without_us(tmp_path, "tools.py", core, env=env)
-    beside = under_us(tmp_path, "tools.py", core, env=env)
-    assert plain.stderr == b""
-    assert (beside.returncode, beside.stdout, beside.stderr) == (0, plain.stdout, b"")
-    assert plain.stdout.endswith(b"\n[]\n") != HAS_MONITORING
-    check_recorded(tmp_path)
+    script(tmp_path, ALL_AT_ONCE, "tools.py")
+    core = coverage_cores(python)[-1]
+    plain = without_us(python, tmp_path, "tools.py", core, COVERAGE_CORE=core)
+    assert plain.stderr == ""
+    assert plain.stdout.endswith("\n[]\n") == (core == "ctrace")
+    beside = under_us(shared(python), tmp_path, "tools.py", core, COVERAGE_CORE=core)
+    assert said(beside) == said(plain)
+    check_recorded(shared(python), tmp_path)
 
 
 # --- other users of sys.monitoring ----------------------------------------------------------------
@@ -275,24 +309,22 @@ RESTARTS = """
     assert len(restarts) > 30
 """
 
-needs_monitoring = pytest.mark.skipif(not HAS_MONITORING, reason="sys.monitoring came with 3.12")
 
-
-@needs_monitoring
-def test_another_tool_may_restart_events_at_any_time(tmp_path):
+@pytest.mark.parametrize("python", WITH_MONITORING, ids=str)
+def test_another_tool_may_restart_events_at_any_time(tmp_path, python):
     script(tmp_path, PROGRAM)
-    (tmp_path / "restarts.py").write_text(textwrap.dedent(RESTARTS))
-    done = under_us(tmp_path, "restarts.py")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"[3, 3, 'caught', [1, 2]]\n", b"")
-    check_recorded(tmp_path)
+    script(tmp_path, RESTARTS, "restarts.py")
+    done = under_us(shared(python), tmp_path, "restarts.py")
+    assert said(done) == (0, "[3, 3, 'caught', [1, 2]]\n", "")
+    check_recorded(shared(python), tmp_path)
 
 
-def run_here(folder, program, config=""):
+def run_here(python, folder, program, config=""):
     """Runs a program that calls `enable` itself and connects to no collector."""
     (folder / "pyproject.toml").write_text(f"[tool.kolo]\ncollector = 'off'\n{config}")
     script(folder, program)
-    done = without_us(folder, "program.py")
-    return done.returncode, done.stdout.decode().splitlines(), done.stderr.decode()
+    done = without_us(python, folder, "program.py")
+    return done.returncode, done.stdout.splitlines(), done.stderr
 
 
 TOOL_IDS = """
@@ -315,13 +347,13 @@ TOOL_IDS = """
 """
 
 
-@needs_monitoring
+@pytest.mark.parametrize("python", WITH_MONITORING, ids=str)
 @pytest.mark.parametrize(
     ("taken", "used", "hook"),
     [((), 4, "monitoring"), ((4,), 3, "monitoring"), ((3,), 4, "monitoring"), ((3, 4), None, "profile")],
 )
-def test_takes_tool_id_4_then_3_and_never_another_tools(tmp_path, taken, used, hook):
-    code, lines, errors = run_here(tmp_path, TOOL_IDS.replace("{taken}", repr(taken)))
+def test_takes_tool_id_4_then_3_and_never_another_tools(tmp_path, python, taken, used, hook):
+    code, lines, errors = run_here(python, tmp_path, TOOL_IDS.replace("{taken}", repr(taken)))
     others = ["other" if tool in taken else None for tool in range(6)]
     ours = ["kolo_probe" if tool == used else name for tool, name in enumerate(others)]
     assert (code, lines) == (0, [repr(ours), f"{hook} True", repr(others)])
@@ -332,25 +364,8 @@ def test_takes_tool_id_4_then_3_and_never_another_tools(tmp_path, taken, used, h
 
 # --- other frame evaluation functions (PEP 523) ---------------------------------------------------
 
-has_frame_eval = pytest.mark.skipif(HAS_MONITORING, reason="frame evaluation is the hook of 3.9 to 3.11")
-
-
-@pytest.fixture(scope="session")
-def other_frame_eval(tmp_path_factory):
-    """The folder of the module other_frame_eval, compiled for this Python."""
-    folder = tmp_path_factory.mktemp("other")
-    source = os.path.join(os.path.dirname(__file__), "other_frame_eval.c")
-    target = folder / f"other_frame_eval{sysconfig.get_config_var('EXT_SUFFIX')}"
-    include = f"-I{sysconfig.get_path('include')}"
-    env = environment()
-    env.pop("LD_PRELOAD", None)  # a sanitizer's library is not for the compiler
-    subprocess.run(["g++", "-xc", "-shared", "-fPIC", include, source, "-o", target], check=True, env=env)
-    return folder
-
 
 BESIDE_FRAME_EVAL = """
-    import sys
-    sys.path.insert(0, {folder!r})
     import other_frame_eval as other
     import kolo_probe
     from kolo_probe import _probe
@@ -392,35 +407,31 @@ LATER = """
 """
 
 
-def beside_frame_eval(tmp_path, folder, scenario):
-    text = textwrap.dedent(BESIDE_FRAME_EVAL).replace("{scenario}", textwrap.dedent(scenario).strip())
-    return run_here(tmp_path, text.replace("{folder!r}", repr(str(folder))))
+def beside_frame_eval(python, folder, scenario, is_chained):
+    compile_other_frame_eval(python, folder)
+    scenario = textwrap.dedent(scenario).strip().format(is_chained=is_chained)
+    return run_here(python, folder, textwrap.dedent(BESIDE_FRAME_EVAL).replace("{scenario}", scenario))
 
 
-@has_frame_eval
+@pytest.mark.parametrize("python", WITH_FRAME_EVAL, ids=str)
 @pytest.mark.parametrize("is_chained", [True, False])
-def test_a_frame_evaluation_function_before_ours_is_called_and_given_back(
-    tmp_path, other_frame_eval, is_chained
-):
-    scenario = BEFORE.format(is_chained=is_chained)
-    code, lines, errors = beside_frame_eval(tmp_path, other_frame_eval, scenario)
+def test_a_frame_evaluation_function_before_ours_is_called_and_given_back(tmp_path, python, is_chained):
+    code, lines, errors = beside_frame_eval(python, tmp_path, BEFORE, is_chained)
     assert (code, errors) == (0, "")
     assert lines == ["other", "6 True", "shut down ours", "restored default 0"]
 
 
-@has_frame_eval
-def test_a_later_one_that_calls_ours_changes_nothing(tmp_path, other_frame_eval):
-    scenario = LATER.format(is_chained=True)
-    code, lines, errors = beside_frame_eval(tmp_path, other_frame_eval, scenario)
+@pytest.mark.parametrize("python", WITH_FRAME_EVAL, ids=str)
+def test_a_later_one_that_calls_ours_changes_nothing(tmp_path, python):
+    code, lines, errors = beside_frame_eval(python, tmp_path, LATER, is_chained=True)
     assert (code, errors) == (0, "")
     # Ours is what was there before theirs: restoring it after we have ended does no harm.
     assert lines == ["other", "ours", "20 True", "shut down ours", "restored other 0"]
 
 
-@has_frame_eval
-def test_a_later_one_that_does_not_call_ours_is_noticed_and_left(tmp_path, other_frame_eval):
-    scenario = LATER.format(is_chained=False)
-    code, lines, errors = beside_frame_eval(tmp_path, other_frame_eval, scenario)
+@pytest.mark.parametrize("python", WITH_FRAME_EVAL, ids=str)
+def test_a_later_one_that_does_not_call_ours_is_noticed_and_left(tmp_path, python):
+    code, lines, errors = beside_frame_eval(python, tmp_path, LATER, is_chained=False)
     assert code == 0
     assert errors.count("\n") == 1
     assert "another tool set a frame evaluation function" in errors
@@ -455,8 +466,8 @@ LEFT_ALONE = """
 """
 
 
-def test_a_profiler_that_was_there_before_is_left_alone_and_said_once(tmp_path):
-    code, lines, errors = run_here(tmp_path, LEFT_ALONE, "hook = 'profile'\n")
+def test_a_profiler_that_was_there_before_is_left_alone_and_said_once(tmp_path, python):
+    code, lines, errors = run_here(python, tmp_path, LEFT_ALONE, "hook = 'profile'\n")
     assert (code, lines) == (0, ["True ['call', 'return', 'call', 'return'] 0", "2"])
     assert errors.count("\n") == 1
     assert "is left alone" in errors
@@ -491,8 +502,8 @@ REPLACED = """
 """
 
 
-def test_a_profiler_that_takes_the_place_of_ours_is_noticed_and_the_lost_ends_are_counted(tmp_path):
-    code, lines, errors = run_here(tmp_path, REPLACED, "hook = 'profile'\n")
+def test_a_profiler_that_takes_the_place_of_ours_is_noticed_and_the_lost_ends_are_counted(tmp_path, python):
+    code, lines, errors = run_here(python, tmp_path, REPLACED, "hook = 'profile'\n")
     # f begins and ends; outer and profiles begin, and their ends are lost. The next trace has the hook again.
     seen = "['f call', 'f return']"
     assert (code, lines) == (
@@ -503,14 +514,15 @@ def test_a_profiler_that_takes_the_place_of_ours_is_noticed_and_the_lost_ends_ar
     assert "took the profile hook's place" in errors
 
 
-def test_what_was_recorded_until_then_is_stored(tmp_path):
+def test_what_was_recorded_until_then_is_stored(tmp_path, python):
     script(tmp_path, REPLACED)
-    done = under_us(tmp_path, "program.py", hook="profile")
+    done = under_us(Arm(python, "profile"), tmp_path, "program.py")
     assert done.returncode == 0
-    assert done.stderr.count(b"took the profile hook's place") == 1
-    trace = only_trace(tmp_path)
+    assert done.stderr.count("took the profile hook's place") == 1
+    (trace,) = traces(tmp_path)
     # <module>, trace, outer and profiles still ran when the hook was gone.
     assert (trace["activations"], trace["lost"]) == (5, 4)
-    outcomes = {a["qualname"].partition(".")[2]: a["outcome"] for a in activations(tmp_path, trace)}
+    shown = shown_trace(tmp_path, trace["id"])["activations"]
+    outcomes = {a["qualname"].partition(".")[2]: a["outcome"] for a in shown}
     assert outcomes.pop("f") == "returned"
     assert set(outcomes.values()) == {"abandoned"}
