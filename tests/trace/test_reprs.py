@@ -78,7 +78,11 @@ class Steps(Tea):
         return f"steps {next(self.numbers)}"
 
 class Forks(Tea):
+    may_fork = False
     def __repr__(self):
+        if not self.may_fork:
+            return ""
+        self.may_fork = False
         self.child = os.fork()
         if self.child:
             return f"parent {os.waitpid(self.child, 0)[1]}"
@@ -126,6 +130,7 @@ f(Steps("", numbers=generator))
 assert next(generator) == 3
 
 forks = Forks("")
+forks.may_fork = True
 f(forks)
 if forks.child == 0:
     f("child goes on")
@@ -175,7 +180,10 @@ class Ran:
         (folder / "program.py").write_text(PROGRAM)
         self.done = run(folder, arm)
         assert (self.done.returncode, self.done.stderr) == (0, "")
-        (self.trace,) = traces(folder)
+        found = {trace["kind"]: trace for trace in traces(folder)}
+        self.trace = found["script"]
+        # A child that a repr forks goes on in a trace of its own.
+        self.child = shown_trace(folder, found["fork"]["id"])["activations"] if "fork" in found else []
         self.activations = shown_trace(folder, self.trace["id"])["activations"]
         self.asked = dict(eval(self.done.stdout))
 
@@ -260,6 +268,8 @@ def test_a_generator_that_a_repr_moves_on_goes_on(types):
 
 def test_a_repr_may_fork(types):
     assert types.texts("Forks") == [f"parent {7 << 8}"]
+    (child,) = types.child
+    assert child["arguments"] == {"value": "child goes on"}
 
 
 def test_a_repr_may_switch_greenlets(types):
