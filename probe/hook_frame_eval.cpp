@@ -36,11 +36,13 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     return _PyInterpreterState_GetEvalFrameFunc(thread->interp) == function;
 }
 
+// What lies on the stack while the program's code runs is not noexcept: CPython ends daemon threads
+// by unwinding (thread_exit.hpp).
+
 #if PY_VERSION_HEX >= 0x030B0000
 /// Lets the frame run, its calls inlined again: ours is set again when the last such frame has
 /// ended, unless somebody set another function meanwhile.
-[[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame,
-                                     int throws) noexcept {
+[[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame, int throws) {
     if (g_handed_back++ == 0 && is_set(thread, g_ours)) {
         set_function(thread, g_inner);
     }
@@ -52,7 +54,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
 }
 #endif
 
-[[nodiscard]] PyObject* run(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+[[nodiscard]] PyObject* run(PyThreadState* thread, EvaluatedFrame* frame, int throws) {
 #if PY_VERSION_HEX >= 0x030B0000
     if (is_c_stack_deep()) {
         return run_deep(thread, frame, throws);
@@ -109,7 +111,7 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
     recorder->leave(event, exit);
 }
 
-PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) {
     const FrameRef ref{frame};
     Process* process = process_for(frame_code(ref));
     CodeInfo* info = process != nullptr ? find_code(frame_code(ref), process->configuration.filters,
@@ -143,7 +145,7 @@ PyObject* evaluate(PyThreadState* thread, EvaluatedFrame* frame, int throws) noe
     return called;
 }
 
-PyObject* evaluate_only(PyThreadState* thread, EvaluatedFrame* frame, int throws) noexcept {
+PyObject* evaluate_only(PyThreadState* thread, EvaluatedFrame* frame, int throws) {
     if (const Configuration* configuration = current_configuration()) {
         static_cast<void>(
             find_code(frame_code({frame}), configuration->filters, configuration->redaction));

@@ -17,6 +17,7 @@
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
 #include "probe/settings.hpp"
+#include "probe/thread_exit.hpp"
 #include "probe/traces.hpp"
 
 namespace py = pybind11;
@@ -129,8 +130,10 @@ template <typename Wait>
     if (process == nullptr) {
         return otherwise;
     }
-    const py::gil_scoped_release released;
-    return wait(process->drain);
+    PyThreadState* thread = PyEval_SaveThread();
+    const bool done = wait(process->drain);
+    survive_thread_exit([thread] { PyEval_RestoreThread(thread); });
+    return done;
 }
 
 [[nodiscard]] py::dict status() {

@@ -9,6 +9,7 @@
 #include "probe/fork.hpp"
 #include "probe/hook.hpp"
 #include "probe/leaked.hpp"
+#include "probe/thread_exit.hpp"
 #include "probe/ticks.hpp"
 #include "probe/traces.hpp"
 
@@ -120,7 +121,7 @@ bool stop_recording(double timeout_seconds) noexcept {
     g_process.store(nullptr, std::memory_order_release);
     PyThreadState* thread = PyEval_SaveThread();
     const bool done = process->drain.shutdown(std::chrono::duration<double>(timeout_seconds));
-    PyEval_RestoreThread(thread);
+    survive_thread_exit([thread] { PyEval_RestoreThread(thread); });
     return done;
 }
 

@@ -10,6 +10,7 @@
 
 #include "probe/python/traceback.hpp"
 #include "probe/text.hpp"
+#include "probe/thread_exit.hpp"
 #include "probe/ticks.hpp"
 #include "proto/values.hpp"
 
@@ -142,7 +143,7 @@ bool RecordWriter::wait_for_room(std::uint32_t bytes, std::uint32_t running) noe
         std::this_thread::sleep_for(kWaitStep);
         has_room = ring_.make_room(bytes, running);
     }
-    PyEval_RestoreThread(thread);
+    survive_thread_exit([thread] { PyEval_RestoreThread(thread); });
     is_out_of_patience_ = !has_room;
     return has_room;
 }

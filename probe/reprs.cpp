@@ -11,6 +11,7 @@
 #include "probe/greenlet.hpp"
 #include "probe/process.hpp"
 #include "probe/python/names.hpp"
+#include "probe/thread_exit.hpp"
 
 namespace kolo::probe {
 
@@ -164,7 +165,7 @@ void ReprTexts::ask_one(Asked& asked, std::int64_t& left_ns) noexcept {
         return;
     }
     const std::int64_t begin = now_ns();
-    asked.text = PyObject_Repr(asked.object);
+    asked.text = survive_thread_exit([&asked] { return PyObject_Repr(asked.object); });
     const std::int64_t took = now_ns() - begin;
     left_ns -= took;
     if (asked.text == nullptr) {

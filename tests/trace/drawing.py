@@ -111,8 +111,13 @@ def drawn(activations: list[dict[str, Any]], shows: tuple[str, ...]) -> list[str
     return lines
 
 
+def _short(name: str) -> str:
+    """Without the program's own module."""
+    return re.sub(r"^(case|__main__|__mp_main__)\.", "", name)
+
+
 def _line(activation: dict[str, Any], shows: tuple[str, ...]) -> str:
-    text: str = activation["qualname"].removeprefix("case.")
+    text = _short(activation["qualname"])
     if activation["arguments"] is not None and "arguments" in shows:
         text += f"({_pairs(activation['arguments'])})"
     if activation["locals"] is not None and "locals" in shows:
@@ -121,7 +126,7 @@ def _line(activation: dict[str, Any], shows: tuple[str, ...]) -> str:
     if activation["outcome"] == "returned":
         text += f" {shown(activation['result'])}" if "result" in activation else " ?"
     elif activation["outcome"] == "raised" and activation["exception"] is not None:
-        text += " " + activation["exception"]["class"].removeprefix("case.")
+        text += " " + _short(activation["exception"]["class"])
         if "exceptions" in shows:
             text += f"({', '.join(map(shown, activation['exception'].get('args', [])))})"
     if "steps" in shows:
@@ -135,7 +140,7 @@ def _pairs(values: dict[str, Any]) -> str:
 
 def _step(step: dict[str, Any]) -> str:
     if "exception" in step:
-        return f"{step['event']} {step['exception']['class'].removeprefix('case.')}"
+        return f"{step['event']} {_short(step['exception']['class'])}"
     return f"{step['event']} {shown(step['value'])}" if "value" in step else str(step["event"])
 
 
@@ -153,7 +158,7 @@ def shown(value: Any) -> str:
         return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
     if kind == "omitted":
         return f"<{value['$omitted']['reason']}>"
-    name = str(value.get("class", value.get("name", ""))).removeprefix("case.")
+    name = _short(str(value.get("class", value.get("name", ""))))
     if kind == "set":
         return f"<set of {len(value['items'])}>"
     return f"<{name}>" if kind == "object" else f"<{kind} {name}>".replace(" >", ">")

@@ -1,0 +1,314 @@
+"""Programs that need a process of their own: how they end, and what processes they start."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProcessCase:
+    """`program` runs under `kolo-probe run` and ends with `exit_code`, standard error matching `stderr`.
+
+    `gives` are the traces that are stored, in the order in which they began, each under its kind, name and
+    status; its activations as in case.py.
+    """
+
+    name: str
+    program: str
+    gives: str
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    since: tuple[int, int] = (3, 9)
+
+    @property
+    def source(self) -> str:
+        return textwrap.dedent(self.program)
+
+
+CASES = [
+    ProcessCase(
+        "main ends before its threads and its exit functions",
+        """
+        import atexit
+        import threading
+
+        def work(x):
+            return x
+
+        def late():
+            main_ended.wait()
+            work("thread")
+
+        def at_exit():
+            work("exit")
+
+        main_ended = threading.Event()
+        atexit.register(at_exit)
+        threading.Thread(target=late).start()
+        # The last thing that the main thread does before it waits for others.
+        threading._shutdown, shutdown = lambda: (main_ended.set(), shutdown()), threading._shutdown
+        """,
+        """
+        script complete
+            <module> returned None
+            <lambda> returned (None, None)
+            at_exit returned None
+                work returned 'exit'
+            late returned None
+                work returned 'thread'
+        """,
+    ),
+    ProcessCase(
+        "daemon threads that are cut off by the end of the interpreter",
+        """
+        import threading
+        import time
+
+        def waits():
+            begun.release()
+            time.sleep(60)
+
+        def computes():
+            begun.release()
+            while True:
+                pass
+
+        begun = threading.Semaphore(0)
+        for target in waits, computes:
+            threading.Thread(target=target, daemon=True).start()
+            begun.acquire()
+        """,
+        """
+        script complete
+            <module> returned None
+            waits abandoned
+            computes abandoned
+        """,
+    ),
+    ProcessCase(
+        "daemon threads that call on while the interpreter goes down",
+        """
+        import threading
+
+        def step():
+            pass
+
+        def calls():
+            begun.release()
+            while True:
+                step()
+
+        def generates():
+            begun.release()
+            while True:
+                yield step()
+
+        def takes():
+            for _ in generates():
+                pass
+
+        begun = threading.Semaphore(0)
+        for target in calls, takes:
+            threading.Thread(target=target, daemon=True).start()
+            begun.acquire()
+        """,
+        """
+        script complete
+            <module> returned None
+            calls abandoned
+                step …
+            takes abandoned
+                generates abandoned
+                    step …
+        """,
+    ),
+    ProcessCase(
+        "generators and coroutines that are left at the end",
+        """
+        def cleanup():
+            print("cleaned up")
+
+        def numbers():
+            try:
+                yield 1
+            finally:
+                cleanup()
+
+        async def waits():
+            pass
+
+        steps = numbers()
+        next(steps)
+        """,
+        """
+        script complete
+            <module> returned None
+                numbers abandoned
+        """,
+        stdout="cleaned up\n",
+    ),
+    ProcessCase(
+        "sys.exit in a function",
+        """
+        import sys
+
+        def leaves():
+            sys.exit(3)
+
+        leaves()
+        """,
+        """
+        script complete
+            <module> raised SystemExit
+                leaves raised SystemExit
+        """,
+        exit_code=3,
+    ),
+    ProcessCase(
+        "an exception that nobody catches",
+        """
+        def fails():
+            raise ValueError("no")
+
+        fails()
+        """,
+        """
+        script complete
+            <module> raised ValueError
+                fails raised ValueError
+        """,
+        exit_code=1,
+        stderr=r"Traceback .*ValueError: no\n",
+    ),
+    ProcessCase(
+        "Ctrl-C",
+        """
+        import os
+        import signal
+        import time
+
+        def waits():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+
+        waits()
+        """,
+        """
+        script complete
+            <module> raised KeyboardInterrupt
+                waits raised KeyboardInterrupt
+        """,
+        exit_code=-2,
+        stderr=r"Traceback .*KeyboardInterrupt\n",
+    ),
+    ProcessCase(
+        "os._exit: what was running has no end",
+        """
+        import os
+
+        def leaves():
+            os._exit(5)
+
+        leaves()
+        """,
+        """
+        script crashed
+            <module> open
+                leaves open
+        """,
+        exit_code=5,
+    ),
+    ProcessCase(
+        "a subprocess is no part of the trace",
+        """
+        import subprocess
+        import sys
+
+        def runs(*words):
+            return subprocess.run(words, capture_output=True).stdout
+
+        def out(text):
+            return text.strip() == b"3"
+
+        out(runs(sys.executable, "-c", "def f(): return 3\\nprint(f())"))
+        """,
+        """
+        script complete
+            <module> returned None
+                runs returned <bytes>
+                out returned True
+        """,
+    ),
+    ProcessCase(
+        "multiprocessing: functions that children trace themselves",
+        """
+        import multiprocessing
+        import sys
+        import kolo_probe
+
+        def step(n):
+            return n + 1
+
+        @kolo_probe.enable
+        def job(n):
+            return step(n)
+
+        def main():
+            results = []
+            for method in "fork", "spawn", "forkserver":
+                context = multiprocessing.get_context(method)
+                with context.Pool(1) as pool:
+                    results.append(pool.apply(job, (1,)))
+                    pool.close()
+                    pool.join()
+            return results
+
+        if __name__ == "__main__":
+            print(main())
+        """,
+        """
+        script complete
+            <module> returned None
+                main returned [2, 2, 2]
+        block complete
+            job returned 2
+                step returned 2
+        block complete
+            job returned 2
+                step returned 2
+        block complete
+            job returned 2
+                step returned 2
+        """,
+        stdout="[2, 2, 2]\n",
+    ),
+    ProcessCase(
+        "a process pool executor",
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        import multiprocessing
+        import kolo_probe
+
+        def step(n):
+            return n + 1
+
+        @kolo_probe.enable(name="job")
+        def job(n):
+            return step(n)
+
+        if __name__ == "__main__":
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                print(list(pool.map(job, [1])))
+        """,
+        """
+        script complete
+            <module> returned None
+        block complete
+            job returned 2
+                step returned 2
+        """,
+        stdout="[2]\n",
+    ),
+]
