@@ -21,7 +21,7 @@ class Remark(NamedTuple):
     gap: str | None
 
 
-_ENDING = re.compile(r"\b(returned|raised|abandoned|open)\b.*")
+_ENDING = re.compile(r"\b(returned|raised|abandoned|cut off|open)\b.*")
 _REMARK = re.compile(r"(?P<places>[^:\[\]]+?)(: (?P<ending>.+?))?( \[(?P<gap>[a-z0-9 -]+)\])?")
 
 
@@ -122,7 +122,8 @@ def _line(activation: dict[str, Any], shows: tuple[str, ...]) -> str:
         text += f"({_pairs(activation['arguments'])})"
     if activation["locals"] is not None and "locals" in shows:
         text += f" {{{_pairs(activation['locals'])}}}"
-    text += " " + activation["outcome"]
+    is_cut_off = activation["outcome"] == "abandoned" and activation["exception"] is None
+    text += " cut off" if is_cut_off else f" {activation['outcome']}"
     if activation["outcome"] == "returned":
         text += f" {shown(activation['result'])}" if "result" in activation else " ?"
     elif activation["outcome"] == "raised" and activation["exception"] is not None:

@@ -28,7 +28,7 @@ def folder(arm):
 
 
 def stored(folder: Path, known: set[str], place: Place) -> list[str]:
-    """The traces that are not known yet, as lines; more than two calls of a function in a row are one line."""
+    """The traces that are not known yet, as lines; three or more calls of one function in a row are one."""
     lines = []
     new = [trace for trace in traces(folder) if trace["id"] not in known]
     for trace in sorted(new, key=lambda trace: trace["started_at"]):

@@ -12,12 +12,13 @@ class Case:
     """`program` runs as a module named `case`, in a trace of its own; `gives` is what must be recorded.
 
     A line of `gives` is an activation, indented below its parent: its qualified name without the module, how
-    it ended, and what it returned or raised. Behind two blanks and a "#" stands what differs by version and
+    it ended, and what it returned or raised; `abandoned` is by GeneratorExit, `cut off` without any event.
+    Behind two blanks and a "#" stands what differs by version and
     hook:
 
         # before 3.12             this line is there only in these places
         # profile: raised         there it ended so
-        # 3.13: abandoned [gap]   either of them, as the interpreter withholds something: the row `gap` of
+        # 3.13: cut off [gap]     either of them, as the interpreter withholds something: the row `gap` of
                                   docs/capture.md says what
 
     A place is a hook, versions (`3.13`, `3.12+`, `before 3.12`), or both (`profile before 3.12`), a word

@@ -74,7 +74,7 @@ CASES = [
                 <lambda> raised StopIteration
             drive returned None
                 waits abandoned
-                    pause abandoned         # profile 3.13: abandoned [end of a generator]
+                    pause abandoned         # 3.13: cut off [end of a generator]
                 <lambda> returned None
         """,
     ),

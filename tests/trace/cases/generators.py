@@ -138,7 +138,7 @@ CASES = [
         """
         <module> returned None
             drive returned None
-                plain abandoned         # profile 3.13: abandoned [end of a generator]
+                plain abandoned         # 3.13: cut off [end of a generator]
             drive returned None
                 tidy abandoned
                     cleanup returned None
@@ -185,11 +185,11 @@ CASES = [
         """
         <module> returned None
             take returned 1
-                numbers abandoned       # profile 3.13: abandoned [end of a generator]
+                numbers abandoned       # 3.13: cut off [end of a generator]
             take returned 1
                 tidy abandoned
             cyclic returned None
-                selfish abandoned       # profile 3.13: abandoned [end of a generator]
+                selfish abandoned       # 3.13: cut off [end of a generator]
         """,
     ),
     Case(
@@ -303,7 +303,7 @@ CASES = [
                     Countdown.__next__ raised StopIteration
             top abandoned
                 middle abandoned
-                    leaf abandoned      # profile 3.13: abandoned [end of a generator]
+                    leaf abandoned      # 3.13: cut off [end of a generator]
         """,
     ),
     Case(
@@ -421,7 +421,7 @@ CASES = [
             numbers returned None
                 work returned ('a', 0)
                 work returned ('a', 1)
-            numbers abandoned           # profile 3.13: abandoned [end of a generator]
+            numbers abandoned           # 3.13: cut off [end of a generator]
                 work returned ('b', 0)
                 work returned ('b', 1)
             consumer returned None
@@ -458,7 +458,7 @@ CASES = [
         """
         <module> returned None
             take returned 1
-                numbers abandoned       # profile 3.13: abandoned [end of a generator]
+                numbers abandoned       # 3.13: cut off [end of a generator]
                     work returned 1
                     work returned 2
                     work returned 3

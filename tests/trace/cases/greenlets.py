@@ -104,7 +104,7 @@ CASES = [
         """
         <module> returned None
         takes returned None
-            numbers abandoned               # profile 3.13: abandoned [end of a generator]
+            numbers abandoned               # 3.13: cut off [end of a generator]
                 work returned 0
                 work returned 1
                 work returned 2

@@ -83,8 +83,8 @@ CASES = [
         """
         script complete
             <module> returned None
-            waits abandoned
-            computes abandoned
+            waits cut off
+            computes cut off
         """,
     ),
     ProcessCase(
@@ -117,10 +117,10 @@ CASES = [
         """
         script complete
             <module> returned None
-            calls abandoned
+            calls cut off
                 step …
-            takes abandoned
-                generates abandoned
+            takes cut off
+                generates cut off
                     step …
         """,
     ),
@@ -145,7 +145,7 @@ CASES = [
         """
         script complete
             <module> returned None
-                numbers abandoned
+                numbers cut off
         """,
         stdout="cleaned up\n",
     ),
