@@ -272,7 +272,7 @@ CASES = [
         script complete
             <module> returned None
                 main returned [2, 2, 2]
-        block complete
+        fork complete
             job returned 2
                 step returned 2
         block complete
@@ -283,6 +283,71 @@ CASES = [
                 step returned 2
         """,
         stdout="[2, 2, 2]\n",
+    ),
+    ProcessCase(
+        "os.fork inside a trace: the child goes on in one of its own",
+        """
+        import os
+
+        def work(x):
+            return x
+
+        def forks():
+            global child
+            child = os.fork()
+            work("child" if child == 0 else "parent")
+
+        forks()
+        if child == 0:
+            work("child again")
+            os._exit(0)
+        os.waitpid(child, 0)
+        """,
+        """
+        script complete
+            <module> returned None
+                forks returned None
+                    work returned 'parent'
+        fork complete
+            work returned 'child'
+            work returned 'child again'
+        """,
+    ),
+    ProcessCase(
+        "a fork while generators are suspended: the parent's activations end in the parent",
+        """
+        import os
+        import sys
+
+        def work(x):
+            return x
+
+        def numbers():
+            yield work(1)
+            yield work(2)
+
+        steps = numbers()
+        next(steps)
+        child = os.fork()
+        next(steps)
+        if child == 0:
+            list(numbers())
+            sys.exit(0)
+        os.waitpid(child, 0)
+        next(steps, None)
+        """,
+        """
+        script complete
+            <module> returned None
+                numbers returned None
+                    work returned 1
+                    work returned 2
+        fork complete
+            work returned 2
+            numbers returned None
+                work returned 1
+                work returned 2
+        """,
     ),
     ProcessCase(
         "a process pool executor",
