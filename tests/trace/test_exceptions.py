@@ -267,3 +267,18 @@ def test_what_left(recorded, name):
     activation = recorded[list(CASES).index(name)]
     assert activation["outcome"] == "raised"
     assert told(activation["exception"], here) == wanted
+
+
+@pytest.mark.parametrize("limits", ["max_value_bytes = 16", "max_value_bytes = 60", "max_event_bytes = 64"])
+def test_what_does_not_fit_is_a_marker_and_never_half_an_exception(tmp_path, limits):
+    arm = arms()[0]
+    (tmp_path / "program.py").write_text(program())
+    (tmp_path / "pyproject.toml").write_text(f"[tool.kolo]\nlimits = {{ {limits} }}\n")
+    done = arm.python.run("-m", "kolo_probe", "run", "program.py", str(tmp_path), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (trace,) = traces(tmp_path)
+    shown = shown_trace(tmp_path, trace["id"])
+    assert "malformed" not in repr(shown)
+    raised = [one for one in shown["activations"] if one["qualname"] == "__main__.f"]
+    assert [one["outcome"] for one in raised] == ["raised"] * len(CASES)
+    assert all(one["exception"] is not None for one in raised)
