@@ -160,10 +160,11 @@ bool shows_members(PyTypeObject* type) noexcept {
         return true;
     }
     const char first = type->tp_name[0];  // most are told apart by it
-    if (first != 'f' && first != 'r') {
+    if (first != 'f' && first != 'r' && first != 'z') {
         return false;
     }
-    constexpr std::string_view kNames[] = {"functools.partial", "re.Pattern", "re.Match"};
+    constexpr std::string_view kNames[] = {"functools.partial", "re.Pattern", "re.Match",
+                                           "zoneinfo.ZoneInfo"};
     return std::find(std::begin(kNames), std::end(kNames), type->tp_name) != std::end(kNames);
 }
 

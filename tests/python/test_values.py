@@ -23,6 +23,7 @@ import types
 import uuid
 import warnings
 import weakref
+import zoneinfo
 
 import msgpack
 import pytest
@@ -542,6 +543,50 @@ def test_an_object_whose_attributes_cannot_be_read_is_its_type(value):
     assert encoded(value)[0] == "object"
     assert len(encoded(value)) == 2
     assert encoded(value)[1].endswith(type(value).__name__)
+
+
+def test_a_time_zone_by_itself_is_its_key():
+    zones = sorted(zoneinfo.available_timezones())[:1]  # none where the system has no such data
+    for key in zones:
+        assert encoded(zoneinfo.ZoneInfo(key)) == ("object", "zoneinfo.ZoneInfo", {"key": key})
+
+
+def test_a_class_that_has_changed_is_told_as_it_is_now():
+    class Base:
+        pass
+
+    class Changing(Base):
+        __module__ = "m"
+
+    thing = filled(Changing(), a=1)
+    assert thing.a == 1  # the interpreter has looked at the class, so that it can be remembered
+    for _ in range(2):
+        assert encoded(thing) == ("object", f"m.{Changing.__qualname__}", {"a": 1})
+    Changing.__qualname__ = "Other"
+    assert encoded(thing)[1] == "m.Other"
+    Changing.__module__ = "n"
+    assert encoded(thing)[1] == "n.Other"
+    thing.__class__ = filled(type("Slots", (Base,), {"__module__": "m"}), b=2)
+    assert encoded(thing) == ("object", "m.Slots", {"a": 1})
+
+
+def test_classes_that_come_and_go_at_one_address_are_told_apart():
+    seen = set()
+    for number in range(3000):
+        bases, content = [((), {"a": 1}), ((dict,), {}), ((Slotted,), {"first": 1, "a": 1})][number % 3]
+        made = type(f"C{number}", bases, {"__module__": "m"})
+        thing = made()
+        for name, value in content.items():
+            setattr(thing, name, value)
+            assert getattr(thing, name) == value
+        seen.add(id(made))
+        told = encoded(thing)
+        assert told[1] == f"m.C{number}"
+        assert told[2] == content
+        del made, thing
+        if number % 100 == 0:
+            gc.collect()
+    assert len(seen) < 3000
 
 
 def test_attributes_keep_the_order_in_which_they_were_set():
