@@ -61,7 +61,8 @@ class Recorder {
     /// With reprs that the user asked for (recorder_reprs.cpp); each comes back with them.
     void start_asking(const FrameEvent& event) noexcept;
     void leave_asking(const FrameEvent& event, Exit exit) noexcept;
-    [[nodiscard]] bool is_over_after(ReprTexts& texts) const noexcept;
+    /// False when a repr forked, or ended all recording: the event is no longer this process's.
+    [[nodiscard]] bool ask_reprs(ReprTexts& texts) const noexcept;
     void follow_greenlet() noexcept {
         if (const void* now = current_greenlet(); now != greenlet_) {
             switch_greenlet(now);

@@ -4,9 +4,9 @@
 
 namespace kolo::probe {
 
-bool Recorder::is_over_after(ReprTexts& texts) const noexcept {
+bool Recorder::ask_reprs(ReprTexts& texts) const noexcept {
     texts.ask();
-    return current_process() != &process_;  // a repr forked, or ended all recording
+    return current_process() == &process_;
 }
 
 void Recorder::start_asking(const FrameEvent& event) noexcept {
@@ -18,7 +18,7 @@ void Recorder::start_asking(const FrameEvent& event) noexcept {
     const Place place = place_on(event.thread);
     if (place.trace && !place.trace_is_over) {
         writer_.find_reprs_at_start(event, texts);
-        if (is_over_after(texts)) {
+        if (!ask_reprs(texts)) {
             return;
         }
     }
@@ -36,7 +36,7 @@ void Recorder::leave_asking(const FrameEvent& event, Exit exit) noexcept {
     const std::size_t index = stack_.find(event.frame.address);
     if (index != stack_.size() && stack_[index].kind == EntryKind::kRecorded) {
         writer_.find_reprs_at_end(event, exit, texts);
-        if (is_over_after(texts)) {
+        if (!ask_reprs(texts)) {
             return;
         }
     }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from test_values import LIMITS, Omitted, decode
+from encoding import LIMITS, Omitted, decode
 
 REDACTED = Omitted("redacted")
 SECRET = "hunter2"

@@ -15,6 +15,7 @@ def test_values_are_encoded_as_they_are_elsewhere(python):
     if not has(python, "pytest") or not has(python, "msgpack"):
         pytest.skip("pytest or msgpack is not there")
     # Not as part of this run: its configuration and fixtures are this Python's.
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python/test_values.py")
+    files = sorted(str(path) for path in (ROOT / "tests/python").glob("test_values*.py"))
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
     done = python.run(*words, folder=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
