@@ -14,6 +14,7 @@
 #include "probe/filters.hpp"
 #include "probe/python/code_extra.hpp"
 #include "probe/python/qualname.hpp"
+#include "probe/python/traceback.hpp"
 #include "probe/python/version.hpp"
 #include "probe/redaction.hpp"
 #include "proto/ids.hpp"
@@ -34,6 +35,7 @@ struct CodeInfo {
     std::vector<Variable> traits;  // by variable
     bool is_all_fixed = false;     // it has variables, and no others
     CodeExits exits;
+    KnownLine raised;
 };
 
 /// Gets the slot in code objects; once per process, before the first lookup. False: the interpreter

@@ -403,7 +403,8 @@ void RecordWriter::encode_exception(Encoder& encoder, const FrameEvent& event) c
     if (type == nullptr) {
         encoder.none();  // this hook cannot see it
     } else {
-        encoder.exception(type, event.value, raised_line(traceback_of(event), event.frame));
+        const int line = raised_line(traceback_of(event), event.frame, event.info->raised);
+        encoder.exception(type, event.value, line);
     }
 }
 

@@ -4,7 +4,7 @@
 
 namespace kolo::probe {
 
-int raised_line(PyObject* traceback, FrameRef frame) noexcept {
+int raised_line(PyObject* traceback, FrameRef frame, KnownLine& known) noexcept {
     if (traceback == nullptr || !PyTraceBack_Check(traceback)) {
         return 0;
     }
@@ -12,9 +12,15 @@ int raised_line(PyObject* traceback, FrameRef frame) noexcept {
     if (!(frame_of(entry->tb_frame) == frame)) {
         return 0;
     }
-    // From 3.13 on the line is worked out when somebody asks for it; -1 before.
-    return entry->tb_lineno > 0 ? entry->tb_lineno
-                                : PyCode_Addr2Line(frame_code(frame), entry->tb_lasti);
+    if (entry->tb_lineno > 0) {
+        return entry->tb_lineno;
+    }
+    // From 3.13 on the line is worked out when somebody asks for it; -1 before. That walks the
+    // code's table of lines from its beginning.
+    if (known.instruction != entry->tb_lasti) {
+        known = {entry->tb_lasti, PyCode_Addr2Line(frame_code(frame), entry->tb_lasti)};
+    }
+    return known.line;
 }
 
 }  // namespace kolo::probe

@@ -60,6 +60,22 @@ CASES = {
         """,
         "ValueError 'again' @here",
     ),
+    "after one that left the same function elsewhere": (
+        """
+        def f(elsewhere):
+            if elsewhere:
+                raise ValueError("there")
+            raise ValueError("and here")  # here
+
+        def run():
+            for elsewhere in (True, False):
+                try:
+                    f(elsewhere)
+                except ValueError:
+                    pass
+        """,
+        "ValueError 'and here' @here",
+    ),
     "it came from below: the line of the call": (
         """
         def below():
