@@ -24,6 +24,7 @@ struct Run {
     std::uint64_t starts = 0;
     std::uint64_t unwinds = 0;
     std::uint64_t unknown = 0;
+    std::uint64_t blind = 0;  // records that say so
     proto::Ticks last_ticks = 0;
 };
 
@@ -49,7 +50,7 @@ void count(Run& run, const proto::Event& event) {
 void finish_run(Model& model, Process& process, const Run& run, proto::Position position,
                 proto::Bytes records, const FindTrace& find_trace) {
     process.row.unknown_records += run.unknown;
-    if (run.events == 0 && run.unknown == 0) {
+    if (run.events == 0 && run.unknown == 0 && run.blind == 0) {
         return;
     }
     Trace* trace = run.trace == 0 ? nullptr : find_trace(process, run.trace);
@@ -161,6 +162,8 @@ void take_records(Model& model, Process& process, Ring& ring, proto::Position pi
             ++run->unknown;
         } else if (decoder.record_kind() == proto::RecordKind::kThread) {
             take_thread(ring, decoder);
+        } else if (decoder.record_kind() == proto::RecordKind::kBlind) {
+            ++run->blind;
         } else if (decoder.record_kind() == proto::RecordKind::kContext &&
                    proto::to_integer(decoder.state().trace) != run->trace) {
             finish(before);

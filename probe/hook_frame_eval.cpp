@@ -13,6 +13,7 @@
 #include "probe/process.hpp"
 #include "probe/python/evaluation.hpp"
 #include "probe/recorder.hpp"
+#include "probe/ticks.hpp"
 
 namespace kolo::probe {
 
@@ -40,16 +41,36 @@ void set_function(PyThreadState* thread, _PyFrameEvalFunction function) noexcept
 // by unwinding (thread_exit.hpp).
 
 #if PY_VERSION_HEX >= 0x030B0000
+/// When evaluation was handed back.
+proto::Ticks g_blind_since = 0;
+
+[[gnu::noinline]] void hand_back(PyThreadState* thread) noexcept {
+    if (g_handed_back++ != 0 || !is_set(thread, g_ours)) {
+        return;
+    }
+    set_function(thread, g_inner);
+    g_blind_since = read_ticks();
+    if (Recorder* recorder = current_recorder()) {
+        recorder->blind_from(g_blind_since);
+    }
+}
+
+[[gnu::noinline]] void take_again(PyThreadState* thread) noexcept {
+    if (--g_handed_back != 0 || g_ours == nullptr || !is_set(thread, g_inner)) {
+        return;
+    }
+    set_function(thread, g_ours);
+    if (Recorder* recorder = current_recorder()) {
+        recorder->blind_until(g_blind_since, read_ticks());
+    }
+}
+
 /// Lets the frame run, its calls inlined again: ours is set again when the last such frame has
 /// ended, unless somebody set another function meanwhile.
 [[gnu::noinline]] PyObject* run_deep(PyThreadState* thread, EvaluatedFrame* frame, int throws) {
-    if (g_handed_back++ == 0 && is_set(thread, g_ours)) {
-        set_function(thread, g_inner);
-    }
+    hand_back(thread);
     PyObject* result = g_inner(thread, frame, throws);
-    if (--g_handed_back == 0 && g_ours != nullptr && is_set(thread, g_inner)) {
-        set_function(thread, g_ours);
-    }
+    take_again(thread);
     return result;
 }
 #endif

@@ -251,6 +251,20 @@ bool RecordWriter::start(const FrameEvent& event, const Activation& activation,
     return true;
 }
 
+void RecordWriter::blind(const TraceRef& trace, proto::Ticks begin, proto::Ticks end,
+                         std::uint32_t running) noexcept {
+    if (!ring_.make_room(sizeof(proto::BlindRecord) + kAround, running)) {
+        return;
+    }
+    const proto::Ticks now = read_ticks();
+    if (ring_.wire.trace != trace.number) {
+        write_context(trace, {}, now);
+    }
+    const std::uint32_t delta = ring_.delta_to(now);
+    ring_.publish(proto::write_record(ring_.tail(), proto::BlindRecord{{}, begin, end},
+                                      RecordKind::kBlind, 0, delta));
+}
+
 bool RecordWriter::is_short_end(const Activation& activation, Exit exit) const noexcept {
     return exit != Exit::kYield && !activation.was_suspended &&
            activation.id.ring == ring_.number() &&

@@ -61,6 +61,11 @@ class RecordWriter {
     void find_reprs_at_start(const FrameEvent& event, ReprTexts& texts) const noexcept;
     void find_reprs_at_end(const FrameEvent& event, Exit exit, ReprTexts& texts) const noexcept;
 
+    /// Says in `trace` that nothing could be seen from `begin` to `end` (0: it is still so). Left
+    /// out where there is no room.
+    void blind(const TraceRef& trace, proto::Ticks begin, proto::Ticks end,
+               std::uint32_t running) noexcept;
+
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
 
   private:

@@ -353,6 +353,25 @@ void Recorder::lose_running() noexcept {
     leave_idle();
 }
 
+void Recorder::blind_from(proto::Ticks begin) noexcept {
+    enter();
+    if (counting_ && process_.is_live(counting_)) {
+        writer_.blind(counting_, begin, 0, running_);
+    }
+    leave_idle();
+}
+
+void Recorder::blind_until(proto::Ticks begin, proto::Ticks end) noexcept {
+    enter();
+    for (std::uint32_t slot = 0; slot < process_.arena->layout().slot_count; ++slot) {
+        const TraceRef trace{proto::TraceNumber{process_.arena->slot(slot).fields.number}, slot};
+        if (process_.is_live(trace)) {
+            writer_.blind(trace, begin, end, running_);
+        }
+    }
+    leave_idle();
+}
+
 void Recorder::push_boundary(const TraceRef& trace) noexcept {
     follow_greenlet();
     if (StackEntry* const entry = stack_.push()) {  // without it the context variable still tells

@@ -40,6 +40,11 @@ class Recorder {
     void lose_running() noexcept;
     [[nodiscard]] bool is_running() const noexcept { return running_ != 0; }
 
+    /// From `begin` on nothing of the process is seen: says so in this thread's trace.
+    void blind_from(proto::Ticks begin) noexcept;
+    /// From `begin` to `end` nothing was: says so in every live trace.
+    void blind_until(proto::Ticks begin, proto::Ticks end) noexcept;
+
     void push_boundary(const TraceRef& trace) noexcept;
     void remove_boundary(const TraceRef& trace) noexcept;
     /// Adds what was counted for the current trace to its slot.

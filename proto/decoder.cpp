@@ -23,6 +23,8 @@ namespace {
             return sizeof(ContextRecord);
         case RecordKind::kThread:
             return sizeof(ThreadRecord);
+        case RecordKind::kBlind:
+            return sizeof(BlindRecord);
         default:
             return 0;
     }
@@ -91,7 +93,7 @@ DecodeStatus Decoder::next() {
             status = take_long(head);
         } else if (kind == RecordKind::kContext) {
             status = take_context();
-        } else if (kind == RecordKind::kThread) {
+        } else if (kind == RecordKind::kThread || kind == RecordKind::kBlind) {
             status = DecodeStatus::kOther;
         } else {
             status = take_valued(head);

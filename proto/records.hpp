@@ -34,6 +34,7 @@ enum class RecordKind : std::uint8_t {
     // No events.
     kContext = 0x20,
     kThread = 0x21,
+    kBlind = 0x22,
 
     // One word.
     kShortStart = 0x80,
@@ -113,6 +114,16 @@ struct ThreadRecord {
 static_assert(sizeof(ThreadRecord) == 24 && offsetof(ThreadRecord, native_id) == 8 &&
               offsetof(ThreadRecord, ident) == 16);
 
+/// kBlind: from `begin` to `end` what ran could not be seen, on no thread of the process. An `end`
+/// of 0: it was still so when this was written.
+struct BlindRecord {
+    RecordHead head;
+    Ticks begin;
+    Ticks end;
+};
+static_assert(sizeof(BlindRecord) == 24 && offsetof(BlindRecord, begin) == 8 &&
+              offsetof(BlindRecord, end) == 16);
+
 /// The most that ending one segment can need: a clock step, a context, a long end, and a marker for
 /// the value that found no room.
 inline constexpr std::uint32_t kEndRoom =
@@ -162,6 +173,10 @@ inline void store_fields(std::uint8_t* to, const ContextRecord& record) noexcept
     store(to + offsetof(ContextRecord, current_ordinal), record.current_ordinal);
     store(to + offsetof(ContextRecord, current_ring), record.current_ring);
     store(to + offsetof(ContextRecord, task), record.task);
+}
+inline void store_fields(std::uint8_t* to, const BlindRecord& record) noexcept {
+    store(to + offsetof(BlindRecord, begin), record.begin);
+    store(to + offsetof(BlindRecord, end), record.end);
 }
 inline void store_fields(std::uint8_t* to, const ThreadRecord& record) noexcept {
     store(to + offsetof(ThreadRecord, native_id), record.native_id);

@@ -87,6 +87,7 @@ class Builder {
     void apply_foreign_events();
     void resolve_parents();
     void order_steps();
+    void order_blind();
 
     [[nodiscard]] ActivationIndex find_running(proto::Ordinal ordinal) const;
     [[nodiscard]] ActivationIndex find_in_run(RingRun run, proto::Ordinal ordinal) const;
@@ -128,6 +129,7 @@ CallTree Builder::build() {
     apply_foreign_events();
     resolve_parents();
     order_steps();
+    order_blind();
     return std::move(tree_);
 }
 
@@ -150,6 +152,10 @@ void Builder::take_slice(const SlicePlace& place) {
         if (status == DecodeStatus::kUnknown) {
             ++tree_.notes.unknown_records;
             continue;
+        }
+        if (decoder.record_kind() == proto::RecordKind::kBlind && decoder.state().trace == trace) {
+            const auto blind = proto::load<proto::BlindRecord>(decoder.record(), 0);
+            tree_.blind.push_back({blind.begin, blind.end});
         }
         if (status != DecodeStatus::kEvent || decoder.event().trace != trace) {
             continue;
@@ -305,6 +311,18 @@ void Builder::resolve_parents() {
         }
     }
     foreign_parents_ = {};
+}
+
+/// An interval that was open when it was written is told again with its end.
+void Builder::order_blind() {
+    auto& blind = tree_.blind;
+    std::sort(blind.begin(), blind.end(), [](const BlindInterval& a, const BlindInterval& b) {
+        return std::tie(a.begin, b.end) < std::tie(b.begin, a.end);  // the ended one first
+    });
+    const auto same = std::unique(
+        blind.begin(), blind.end(),
+        [](const BlindInterval& a, const BlindInterval& b) { return a.begin == b.begin; });
+    blind.erase(same, blind.end());
 }
 
 void Builder::order_steps() {

@@ -75,9 +75,16 @@ struct ThreadRoots {
     ActivationIndex first = kNoActivation;  // the others follow as its siblings
 };
 
+/// A time in which what the process ran could not be seen.
+struct BlindInterval {
+    proto::Ticks begin = 0;
+    proto::Ticks end = 0;  // 0: to the end of what is known
+};
+
 struct CallTree {
     std::vector<Activation> activations;
-    std::vector<Step> steps;  // by activation, then in the order in which they happened
+    std::vector<BlindInterval> blind;  // in order of their beginning
+    std::vector<Step> steps;           // by activation, then in the order in which they happened
     std::vector<ThreadRoots> threads;
     /// Callers that are recorded, but not in the store.
     std::unordered_map<ActivationIndex, proto::ActivationId> missing_parents;

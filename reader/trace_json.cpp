@@ -45,6 +45,14 @@ template <typename T>
     for (const store::StoredLoss& loss : stored.losses) {
         json["losses"][loss.reason] = loss.events;
     }
+    json["blind"] = Json::array();
+    for (const BlindInterval& blind : recording.tree.blind) {
+        const std::int64_t start = since_begin_ns(recording, blind.begin);
+        json["blind"].push_back(
+            {{"start_ns", start},
+             {"duration_ns", blind.end == 0 ? Json(nullptr)
+                                            : Json(since_begin_ns(recording, blind.end) - start)}});
+    }
     json["notes"] = notes_json(recording.tree.notes);
     const store::StoredProcess& process = stored.process;
     json["process"] = {{"host", process.host},

@@ -70,6 +70,28 @@ void print_notes(const TreeNotes& notes, const Look& look, Output& out) {
     warn(notes.missing_starts, "activation", "without a start: it is not in the store");
 }
 
+void print_blind(const Recording& recording, const Look& look, Output& out) {
+    const auto& blind = recording.tree.blind;
+    if (blind.empty()) {
+        return;
+    }
+    std::int64_t all = 0;
+    bool is_open = false;
+    for (const BlindInterval& interval : blind) {
+        is_open = is_open || interval.end == 0;
+        all += interval.end == 0 ? 0
+                                 : since_begin_ns(recording, interval.end) -
+                                       since_begin_ns(recording, interval.begin);
+    }
+    const std::string text = fmt::format(
+        "blind {}, for {}{}: calls below a very deep recursion, and meanwhile on other threads, "
+        "are "
+        "not recorded",
+        format_count(static_cast<std::int64_t>(blind.size()), "time"), format_duration(all),
+        is_open ? " and to the end" : "");
+    out.print(paint(look, Style::kWarning, text) + "\n");
+}
+
 void print_header(const Recording& recording, const Look& look, std::int64_t now, Output& out) {
     const store::TraceSummary& trace = recording.stored.trace;
     const store::StoredProcess& process = recording.stored.process;
@@ -93,6 +115,7 @@ void print_header(const Recording& recording, const Look& look, std::int64_t now
                           format_count(trace.stored, "event"),
                           trace.lost == 0 ? ", none lost" : ""));
     print_losses(recording, look, out);
+    print_blind(recording, look, out);
     print_notes(recording.tree.notes, look, out);
 }
 

@@ -19,7 +19,7 @@ VECTORS = Path(__file__).parents[2] / "proto" / "vectors"
 LONG = {0x12: "return", 0x13: "unwind", 0x14: "yield", 0x15: "resume", 0x16: "throw"}
 VALUED_ENDS = {0x02: "return", 0x03: "unwind"}
 SHORT_ENDS = {0x81: "return", 0x82: "return", 0x83: "unwind"}
-FIXED_BYTES = {0x01: 12, 0x02: 12, 0x03: 12, 0x20: 32, 0x21: 24, **dict.fromkeys(LONG, 48)}
+FIXED_BYTES = {0x01: 12, 0x02: 12, 0x03: 12, 0x20: 32, 0x21: 24, 0x22: 24, **dict.fromkeys(LONG, 48)}
 TAGS = [
     "",
     "tuple",
@@ -141,8 +141,8 @@ class Decoder:
             self.trace, ordinal, ring, _task = struct.unpack_from("<QQII", record, 8)
             self.current = [ring, ordinal]
             return {"step": "other", "kind": "context"}
-        if kind == 0x21:
-            return {"step": "other", "kind": "thread"}
+        if kind in (0x21, 0x22):
+            return {"step": "other", "kind": "thread" if kind == 0x21 else "blind"}
         (ref,) = struct.unpack_from("<I", record, 8)
         return self._start(ref, payload) if kind == 0x01 else self._end(VALUED_ENDS[kind], ref, payload)
 

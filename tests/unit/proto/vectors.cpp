@@ -48,6 +48,8 @@ namespace {
             return "context";
         case RecordKind::kThread:
             return "thread";
+        case RecordKind::kBlind:
+            return "blind";
         default:
             return "elapsed";
     }

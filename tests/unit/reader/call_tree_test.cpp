@@ -220,6 +220,19 @@ TEST(CallTree, BrokenRecordsAreReadAsFarAsTheyDecode) {
     EXPECT_EQ(recording.tree.notes.broken_slices, 1U);
 }
 
+TEST(CallTree, WhatCouldNotBeSeenIsToldOnceWithItsEnd) {
+    FakeRing ring(1, kTrace);
+    ring.start(1).blind(1000, 0).blind(1000, 1500).start(2).returns().blind(2000, 0).returns();
+    FakeRing other(2, kTrace);
+    other.start(2).blind(1000, 1500).returns();
+    const Recording recording(stored_trace({ring.chunk(), other.chunk()}, {"view", "load"}));
+    EXPECT_EQ(recording.tree.activations.size(), 3U);
+    ASSERT_EQ(recording.tree.blind.size(), 2U);
+    EXPECT_EQ(recording.tree.blind[0].begin, 1000U);
+    EXPECT_EQ(recording.tree.blind[0].end, 1500U);
+    EXPECT_EQ(recording.tree.blind[1].end, 0U) << "the process died in it";
+}
+
 TEST(CallTree, EveryCutAndEveryFlippedByteOfAChunkIsSurvived) {
     FakeRing first(1, kTrace);
     first.start(1, V().array(2).integer(1).text("x")).after(3).start(2).after(1);

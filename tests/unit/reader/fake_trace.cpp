@@ -221,6 +221,11 @@ FakeRing& FakeRing::unknown_record() {
     return *this;
 }
 
+FakeRing& FakeRing::blind(proto::Ticks begin, proto::Ticks end) {
+    write(proto::BlindRecord{{}, begin, end}, proto::RecordKind::kBlind, {}, take_delta());
+    return *this;
+}
+
 FakeRing& FakeRing::raw_records(std::initializer_list<std::uint8_t> bytes) {
     records_.insert(records_.end(), bytes);
     return *this;

@@ -65,6 +65,8 @@ class FakeRing {
     FakeRing& end_at_distance(std::uint32_t distance);
     /// A record of a later version.
     FakeRing& unknown_record();
+    /// Nothing was seen from `begin` to `end`.
+    FakeRing& blind(proto::Ticks begin, proto::Ticks end);
     FakeRing& raw_records(std::initializer_list<std::uint8_t> bytes);
     /// What runs belongs to `current` from here on.
     FakeRing& context(proto::ActivationId current);
