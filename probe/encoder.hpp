@@ -147,6 +147,7 @@ class Encoder {
     bool any_type_name(PyTypeObject* type) noexcept;
     bool known_type_name(const TypeFacts& facts) noexcept;
     [[nodiscard]] bool is_secret_name(PyObject* name) const noexcept;
+    [[nodiscard]] bool is_secret_option(PyObject* argument) const noexcept;
 
     // Containers and objects (encoder_containers.cpp).
     static constexpr proto::Tag kUntagged{};

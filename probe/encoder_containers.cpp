@@ -104,7 +104,8 @@ template <typename Next, typename IsSecret>
 bool Encoder::items(PyObject* owner, std::size_t count, Tag tag, Next next,
                     IsSecret is_secret) noexcept {
     const std::uint32_t extra = tag == kUntagged ? 0 : 1;
-    const bool can_be_pair = count == 2 && (tag == kUntagged || tag == Tag::kTuple);
+    const bool is_sequence = tag == kUntagged || tag == Tag::kTuple;
+    const bool can_be_pair = count == 2 && is_sequence;
     const std::uint32_t shown = shown_of(count, limits_.items);
     if (count > 0 && is_on_path(owner)) {
         return marker(Omitted::kCycle);
@@ -125,7 +126,7 @@ bool Encoder::items(PyObject* owner, std::size_t count, Tag tag, Next next,
     const Open opened = open(owner, Shape::kArray, elements);
     at_ = extra != 0 ? msgpack::put_tag(at_, tag) : at_;
     Omitted reason = Omitted::kItems;
-    bool is_pair_of_secret = false;
+    bool is_announced = false;  // as a secret, by the item before
     std::uint32_t i = 0;
     for (; i < shown; ++i) {
         PyObject* const item = next(i);
@@ -134,13 +135,14 @@ bool Encoder::items(PyObject* owner, std::size_t count, Tag tag, Next next,
             break;
         }
         std::uint8_t* const begin = at_;
-        if (!(is_pair_of_secret || is_secret(i) ? marker(Omitted::kRedacted) : encode(item))) {
+        if (!(is_announced || is_secret(i) ? marker(Omitted::kRedacted) : encode(item))) {
             at_ = begin;
             reason = reason_;
             break;
         }
-        // ("Authorization", …): headers and the like, as lists of pairs.
-        is_pair_of_secret = can_be_pair && i == 0 && is_secret_name(item);
+        // ("Authorization", …): headers and the like, as lists of pairs. "--token", …: argv.
+        is_announced =
+            can_be_pair && i == 0 ? is_secret_name(item) : is_sequence && is_secret_option(item);
     }
     return close(opened, extra + i, reason, count - i);
 }

@@ -233,6 +233,17 @@ bool Encoder::name(std::string_view name) noexcept {
     return true;
 }
 
+/// Whether what follows on a command line is a secret: "--token", but not "--token=…", in which the
+/// value is found as in any text.
+bool Encoder::is_secret_option(PyObject* argument) const noexcept {
+    if (!PyUnicode_Check(argument) || !is_plain_ascii(argument)) {
+        return false;
+    }
+    const std::string_view text = plain_ascii(argument);
+    return text.size() > 1 && text[0] == '-' && text.find('=') == std::string_view::npos &&
+           redaction_.matches(text);
+}
+
 bool Encoder::is_secret_name(PyObject* name) const noexcept {
     if (PyUnicode_Check(name)) {
         if (const Py_hash_t hash = known_hash(name); hash != -1 && is_plain_ascii(name)) {

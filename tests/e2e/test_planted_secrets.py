@@ -126,6 +126,9 @@ def values():
     yield Spoken(hidden("repr"))
     yield [Spoken(hidden("repr-in-list"))]
     yield os.environ
+    yield [visible("argv"), "--api-key", hidden("argv-list"), "--verbose"]
+    yield sys.argv
+    yield argparse.Namespace(token=hidden("parsed-argv"))
     yield "postgres://me:" + hidden("url") + "@db/shop"
     yield b"redis://:" + hidden("url-bytes").encode() + b"@db/0"
     yield pathlib.PurePosixPath("https://me:" + hidden("path") + "@h")

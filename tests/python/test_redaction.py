@@ -89,6 +89,9 @@ IN_CONTAINERS = [
     ("[['x-token', 'hunter2']]", [["x-token", REDACTED]]),
     ("('token', 'hunter2', 'three')", ("tuple", "token", "hunter2", "three")),
     ("('me', 'token')", ("tuple", "me", "token")),
+    ("['run.py', '--token', 'hunter2', 'x']", ["run.py", "--token", REDACTED, "x"]),
+    ("('-v', '--db-password', 'hunter2')", ("tuple", "-v", "--db-password", REDACTED)),
+    ("['--token=hunter2', 'x', '-', '--']", ["--token=[redacted]", "x", "-", "--"]),
     (
         "collections.OrderedDict(token='hunter2')",
         ("subclass", "collections.OrderedDict", {"token": REDACTED}),
