@@ -28,6 +28,22 @@ struct Found {
     CodeInfo* info;
 };
 
+/// Where an event comes from; `frame` is null where it does not come from the frame that runs.
+struct Origin {
+    PyThreadState* thread;
+    FrameRef frame;
+};
+
+/// From 3.13 on C code may fire events itself (PyMonitoring_FirePyStartEvent and others, as Cython
+/// does): for code that has no frame, and with any object in the code's place.
+[[nodiscard]] Origin origin_of(Arguments arguments) noexcept {
+    PyThreadState* thread = PyThreadState_Get();
+    const FrameRef frame = running_frame(thread);
+    const bool is_its_own =
+        frame.address != nullptr && reinterpret_cast<PyObject*>(frame_code(frame)) == arguments[0];
+    return {thread, is_its_own ? frame : FrameRef{}};
+}
+
 [[nodiscard]] Found find(Arguments arguments, Process* process = current_process()) noexcept {
     auto* code = reinterpret_cast<PyCodeObject*>(arguments[0]);
     if (process == nullptr) {
@@ -37,9 +53,9 @@ struct Found {
             find_code(code, process->configuration.filters, process->configuration.redaction)};
 }
 
-[[nodiscard]] FrameEvent event_of(Arguments arguments, CodeInfo* info, PyObject* value) noexcept {
-    PyThreadState* thread = PyThreadState_Get();
-    return {thread, running_frame(thread), reinterpret_cast<PyCodeObject*>(arguments[0]), info,
+[[nodiscard]] FrameEvent event_of(const Origin& origin, Arguments arguments, CodeInfo* info,
+                                  PyObject* value) noexcept {
+    return {origin.thread, origin.frame, reinterpret_cast<PyCodeObject*>(arguments[0]), info,
             value};
 }
 
@@ -53,20 +69,28 @@ struct Found {
 }
 
 PyObject* on_start(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    const Origin origin = origin_of(arguments);
+    if (origin.frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     const Found found = find(arguments, process_for(reinterpret_cast<PyCodeObject*>(arguments[0])));
     if (found.info != nullptr) {
         if (Recorder* recorder = ensure_recorder(*found.process)) {
-            recorder->start(event_of(arguments, found.info, nullptr));
+            recorder->start(event_of(origin, arguments, found.info, nullptr));
         }
     }
     return answer(found);
 }
 
 PyObject* on_resume(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    const Origin origin = origin_of(arguments);
+    if (origin.frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     const Found found = find(arguments);
     if (found.info != nullptr) {
         if (Recorder* recorder = ensure_recorder(*found.process)) {
-            recorder->resume(event_of(arguments, found.info, nullptr), false);
+            recorder->resume(event_of(origin, arguments, found.info, nullptr), false);
         }
     }
     return answer(found);
@@ -74,10 +98,14 @@ PyObject* on_resume(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*
 
 template <Exit kExit>
 PyObject* on_leave(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    const Origin origin = origin_of(arguments);
+    if (origin.frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     const Found found = find(arguments);
     if (found.info != nullptr) {
         if (Recorder* recorder = current_recorder()) {
-            recorder->leave(event_of(arguments, found.info, arguments[2]), kExit);
+            recorder->leave(event_of(origin, arguments, found.info, arguments[2]), kExit);
         }
     }
     return answer(found);
@@ -88,26 +116,37 @@ PyObject* on_leave(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/
 // callback away (before 3.15).
 
 PyObject* on_throw(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    const Origin origin = origin_of(arguments);
+    if (origin.frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     const Found found = find(arguments);
     if (found.info != nullptr) {
         if (Recorder* recorder = ensure_recorder(*found.process)) {
-            recorder->resume(event_of(arguments, found.info, arguments[2]), true);
+            recorder->resume(event_of(origin, arguments, found.info, arguments[2]), true);
         }
     }
     Py_RETURN_NONE;
 }
 
 PyObject* on_unwind(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    const Origin origin = origin_of(arguments);
+    if (origin.frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     const Found found = find(arguments);
     if (found.info != nullptr) {
         if (Recorder* recorder = current_recorder()) {
-            recorder->leave(event_of(arguments, found.info, arguments[2]), Exit::kUnwind);
+            recorder->leave(event_of(origin, arguments, found.info, arguments[2]), Exit::kUnwind);
         }
     }
     Py_RETURN_NONE;
 }
 
 PyObject* do_nothing(PyObject* /*self*/, Arguments arguments, Py_ssize_t /*count*/) noexcept {
+    if (origin_of(arguments).frame.address == nullptr) {
+        Py_RETURN_NONE;
+    }
     auto* code = reinterpret_cast<PyCodeObject*>(arguments[0]);
     const Configuration* configuration = current_configuration();
     PyObject* result = configuration != nullptr && find_code(code, configuration->filters,

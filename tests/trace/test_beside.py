@@ -319,6 +319,48 @@ def test_another_tool_may_restart_events_at_any_time(tmp_path, python):
     check_recorded(shared(python), tmp_path)
 
 
+# C code's own events: they come from no frame, and what stands where a code does may be any object.
+C_EVENTS = """
+    import sys
+    import _testcapi as c
+    import kolo_probe
+    from kolo_probe import _probe
+
+    def f():
+        return 1
+
+    codelike = c.CodeLike(2)
+    events = sys.monitoring.events
+
+    def fires():
+        for event, fire, *more in (
+            (events.PY_START, c.fire_event_py_start), (events.PY_RESUME, c.fire_event_py_resume),
+            (events.PY_YIELD, c.fire_event_py_yield, 1), (events.PY_RETURN, c.fire_event_py_return, 2),
+            (events.PY_THROW, c.fire_event_py_throw, ValueError()),
+            (events.PY_UNWIND, c.fire_event_py_unwind, ValueError()),
+        ):
+            c.monitoring_enter_scope(codelike, event)
+            try:
+                fire(codelike, 0, *more)
+            except ValueError:
+                pass
+            c.monitoring_exit_scope()
+            f()
+
+    with kolo_probe.enable():
+        fires()
+    print(_probe.status()["hook"], _probe.status()["emitted"])
+"""
+
+
+@pytest.mark.parametrize("python", [p for p in WITH_MONITORING if p.version >= (3, 13)], ids=str)
+def test_events_that_c_code_fires_itself_are_no_calls_of_ours(tmp_path, python):
+    if not has(python, "_testcapi"):
+        pytest.skip("this Python has no _testcapi")
+    code, lines, errors = run_here(python, tmp_path, C_EVENTS)
+    assert (code, lines, errors) == (0, ["monitoring 14"], "")
+
+
 def run_here(python, folder, program, config=""):
     """Runs a program that calls `enable` itself and connects to no collector."""
     (folder / "pyproject.toml").write_text(f"[tool.kolo]\ncollector = 'off'\n{config}")
