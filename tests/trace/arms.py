@@ -35,6 +35,8 @@ class Python(NamedTuple):
     def environment(self, **more: str) -> dict[str, str]:
         dropped = ("PYTHON", "KOLO", "COV")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        if "PYTHONMALLOC" in os.environ:  # ./dev sanitize
+            kept["PYTHONMALLOC"] = os.environ["PYTHONMALLOC"]
         kept["PATH"] = os.pathsep.join([str(PROGRAMS), kept.get("PATH", os.defpath)])  # kolo-collectord
         if self.folder is not None:
             kept["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(self.folder / "site-packages")])
@@ -76,6 +78,8 @@ def has(python: Python, package: str) -> bool:
 
 def pythons() -> list[Python]:
     found = [Python(sys.version_info[:2], sys.executable, None)]
+    if os.environ.get("KOLO_OWN_PYTHON_ONLY"):  # ./dev sanitize
+        return found
     for path in (ROOT / "build/dev/pythons").glob("*/interpreter"):
         major, minor = path.parent.name.split(".")
         found.append(Python((int(major), int(minor)), path.read_text().strip(), path.parent))

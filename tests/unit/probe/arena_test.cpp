@@ -56,6 +56,9 @@ TEST(Arena, TakesNoMemoryBeforeItIsUsed) {
 }
 
 TEST(Arena, DoesNotExistInAForkedChild) {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer may map memory of its own where the arena was not";
+#endif
     const auto arena = Arena::create(proto::kMinArenaBytes, kProcess);
     ASSERT_TRUE(arena);
     const pid_t child = fork();
