@@ -1,9 +1,11 @@
 // Encoder: what holds other values. Containers, objects with their attributes, instances of
 // subclasses.
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include "probe/encoder.hpp"
+#include "probe/known_names.hpp"
 #include "probe/python/names.hpp"
 #include "probe/python/stdlib_types.hpp"
 #include "probe/python/version.hpp"
@@ -184,6 +186,14 @@ bool Encoder::deque_content(PyObject* value) noexcept {
 }
 
 bool Encoder::entry(PyObject* key, PyObject* value) noexcept {
+    const KnownName* const known =
+        bytes_left() >= 2 * kSmallBytes ? known_name(key, redaction_) : nullptr;
+    if (known != nullptr && known->bytes <= limits_.text) {
+        static_assert(KnownName::kMostBytes == kSmallBytes);
+        std::memcpy(at_, known->written.data(), KnownName::kMostBytes);
+        at_ += known->bytes;
+        return known->is_secret ? marker(Omitted::kRedacted) : encode(value);
+    }
     return encode(key) && (is_secret_name(key) ? marker(Omitted::kRedacted) : encode(value));
 }
 

@@ -7,6 +7,7 @@
 
 #include "probe/codes.hpp"
 #include "probe/recorder.hpp"
+#include "probe/thread_exit.hpp"
 #include "probe/traces.hpp"
 
 namespace kolo::probe {
@@ -50,7 +51,7 @@ void wait_for_hello(Process& process) noexcept {
     }
     PyThreadState* thread = PyEval_SaveThread();
     static_cast<void>(process.drain.wait_connected(kLongest));
-    PyEval_RestoreThread(thread);
+    survive_thread_exit([thread] { PyEval_RestoreThread(thread); });
 }
 
 }  // namespace
