@@ -19,6 +19,7 @@ from drawing import drawn, expected, with_known_names
 
 pytestmark = pytest.mark.usefixtures("installed")
 
+DRIVER = str(Path(__file__).with_name("driver.py"))
 DEBUG = ("-X", "dev")  # PYTHONMALLOC=debug, checks of the interpreter's own, asyncio's debug mode
 
 ARMS = arms() + [Arm(python, python.hooks[0], DEBUG) for python in pythons()]
@@ -46,8 +47,7 @@ def record(arm: Arm, folder: Path) -> Run:
         if runnable(case, arm)
     ]
     (folder / "cases.json").write_text(json.dumps(programs))
-    driver = str(Path(__file__).with_name("driver.py"))
-    done = arm.python.run(*arm.options, driver, "cases.json", arm.hook, folder=folder)
+    done = arm.python.run(*arm.options, DRIVER, "cases.json", arm.hook, folder=folder)
     assert done.returncode == 0, done.stderr
     *reports, status = map(json.loads, done.stdout.splitlines())
     return Run(folder, {report["name"]: report for report in reports}, status, done.stderr)

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from cases import calls, coroutines, exceptions, generators, greenlets, objects, threads
+from cases import (
+    async_corners,
+    calls,
+    coroutines,
+    exceptions,
+    generator_corners,
+    generators,
+    greenlets,
+    objects,
+    threads,
+)
 from cases.case import Case
 
-_SUBJECTS = (calls, exceptions, objects, generators, coroutines, threads, greenlets)
+_SUBJECTS = (
+    calls,
+    exceptions,
+    objects,
+    generators,
+    generator_corners,
+    coroutines,
+    async_corners,
+    threads,
+    greenlets,
+)
 
 CASES = [case for subject in _SUBJECTS for case in subject.CASES]
 

@@ -459,4 +459,56 @@ CASES = [
             maker.<locals>.made returned 3
         """,
     ),
+    Case(
+        "qualified names before 3.11 are looked up: functions of the module and of its classes have one",
+        """
+        def plain():
+            return outer()()
+
+        def outer():
+            def inner():
+                return 1
+            return inner
+
+        class Thing:
+            def method(self):
+                return self.static()
+
+            @staticmethod
+            def static():
+                return 2
+
+            @property
+            def size(self):
+                return 3
+
+            class Inner:
+                def deep(self):
+                    return 4
+
+        named = lambda: 5
+        plain()
+        Thing().method()
+        Thing().size
+        Thing.Inner().deep()
+        named()
+        (lambda: 6)()
+        """,
+        """
+        <module> returned None
+            Thing returned None
+                Thing.Inner returned None
+            plain returned 1
+                outer returned <function outer.<locals>.inner>
+                outer.<locals>.inner returned 1
+            Thing.method returned 2
+                Thing.static returned 2
+            Thing.size returned 3                       # 3.11+
+            size returned 3                             # before 3.11 [qualified names]
+            Thing.Inner.deep returned 4                 # 3.11+
+            deep returned 4                             # before 3.11 [qualified names]
+            <lambda> returned 5
+            <lambda> returned 6
+        """,
+    ),
 ]
