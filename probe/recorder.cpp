@@ -25,6 +25,17 @@ constexpr std::int64_t kJoinableNs = 30'000'000'000;
 thread_local std::unique_ptr<Recorder> t_owned;
 thread_local Recorder* t_recorder __attribute__((tls_model("initial-exec"))) = nullptr;
 
+/// What is suspended at the frame's address, when it is of the frame's code: where the end of a
+/// generator is withheld (3.13) another one may lie there by now whose start was not seen either,
+/// on a thread that the profile hook is not set on.
+[[nodiscard]] Suspended* find_suspended(Process& process, const FrameEvent& event) noexcept {
+    Suspended* const found = process.suspended.find(event.frame.address);
+    const bool is_other =
+        found != nullptr && found->kind == EntryKind::kRecorded &&
+        (event.info->process != process.serial || event.info->number != found->activation.code);
+    return is_other ? nullptr : found;
+}
+
 }  // namespace
 
 Recorder::Recorder(Process& process, std::unique_ptr<RingShared> ring)
@@ -175,7 +186,7 @@ void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
     if (asks_reprs_ && ReprTexts::is_asking()) [[unlikely]] {
         return;
     }
-    Suspended* const suspended = process_.suspended.find(event.frame.address);
+    Suspended* const suspended = find_suspended(process_, event);
     if (suspended == nullptr) {
         return;  // started before tracing, or in a trace that was not found
     }
@@ -268,7 +279,7 @@ void Recorder::leave_suspended(const FrameEvent& event, Exit exit) noexcept {
     // After throw() through `yield from` the outer frame goes on without an event (3.11's profile
     // hook): its end finds it suspended. A frame that is not known here either started before
     // tracing.
-    Suspended* const found = process_.suspended.find(event.frame.address);
+    Suspended* const found = find_suspended(process_, event);
     if (found == nullptr) {
         return;
     }
