@@ -187,7 +187,7 @@ bool Encoder::deque_content(PyObject* value) noexcept {
 
 bool Encoder::entry(PyObject* key, PyObject* value) noexcept {
     const KnownName* const known =
-        bytes_left() >= 2 * kSmallBytes ? known_name(key, redaction_) : nullptr;
+        bytes_left() >= std::size_t{2} * kSmallBytes ? known_name(key, redaction_) : nullptr;
     if (known != nullptr && known->bytes <= limits_.text) {
         static_assert(KnownName::kMostBytes == kSmallBytes);
         std::memcpy(at_, known->written.data(), KnownName::kMostBytes);
