@@ -17,14 +17,18 @@ namespace {
 /// Where the process was forked, for the child.
 std::optional<TraceOrigin> g_origin;
 
+[[nodiscard]] const PyThreadState* running_thread() noexcept {
 #if PY_VERSION_HEX < 0x030D0000  // where it had no public name yet
-constexpr auto* PyThreadState_GetUnchecked = _PyThreadState_UncheckedGet;
+    return _PyThreadState_UncheckedGet();
+#else
+    return PyThreadState_GetUnchecked();
 #endif
+}
 
 /// Native code may fork without the GIL; then nothing of the interpreter can be looked at.
 /// (PyGILState_Check() says yes to everything once there was a subinterpreter.)
 [[nodiscard]] bool holds_gil() noexcept {
-    const PyThreadState* running = PyThreadState_GetUnchecked();
+    const PyThreadState* running = running_thread();
     return running != nullptr && running == PyGILState_GetThisThreadState();
 }
 
