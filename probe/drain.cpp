@@ -14,7 +14,7 @@ namespace kolo::probe {
 namespace {
 
 /// How long a fork may be held up by us.
-constexpr std::chrono::milliseconds kStopLimit{1};
+constexpr std::chrono::milliseconds kStopLimit{50};
 
 /// Blocks all signals while it lives: a thread that is made meanwhile begins with them blocked, so
 /// that handlers run in the application's threads alone.

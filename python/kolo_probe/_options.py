@@ -106,6 +106,14 @@ OPTIONS = (
     Option("repr.types", _texts, (), 'Call that of these classes: "shop.models.Order", "shop.cart.Cart".'),
     Option("repr.max_us", _whole_number(1, 1_000_000), 1000,
            "Microseconds for one; a class that takes longer is not asked again."),
+    # What processors tell of a call: docs/processors.md.
+    Option("processors", _texts, (), 'Your own processors: "shop.tracing:PROCESSOR", as module:attribute.'),
+    Option("spans.enabled", _flag, True, "Ask processors at all, those that come along included."),
+    Option("spans.max_text", _whole_number(0, 1_048_576), 8192, "Characters of one string: SQL, a body."),
+    Option("spans.max_items", _whole_number(0, 65_536), 100, "Items of one list or map: rows, headers."),
+    Option("spans.max_bytes", _whole_number(64, 1_048_576), 24_576, "Bytes of what is told at once."),
+    Option("spans.propagate", _flag, True,
+           "Send a traceparent header with requests and jobs, to link the traces of other services."),
     # Secrets: values under these names are replaced before they leave the process.
     Option("redact.add", _texts, (), "Names to redact besides the default ones."),
     Option("redact.remove", _texts, (), "Default names not to redact."),
@@ -113,7 +121,7 @@ OPTIONS = (
 
 # Kolo's keys that mean nothing here (yet). One configuration file must serve both, so they are no mistake.
 KOLO_ONLY = frozenset({
-    "auto_emit", "flush_subtree_mb", "hide_startup_message", "lightweight_repr", "line_events", "processors",
+    "auto_emit", "flush_subtree_mb", "hide_startup_message", "lightweight_repr", "line_events",
     "production_beta", "sqlite_busy_timeout", "threading", "trace_points", "use_monitoring", "use_msgpack",
     "use_rust",
 })  # fmt: skip

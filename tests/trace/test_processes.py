@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from cases.processes import CASES
 from drawing import drawn, expected, with_known_names
 
 pytestmark = pytest.mark.usefixtures("installed")
+
+TAKEOVER_TIMEOUT_S = 20  # for the collector to take over what a process left behind
 
 
 @pytest.fixture(scope="session", params=arms(), ids=str)
@@ -50,5 +53,10 @@ def test_gives_these_traces(folder, arm, case):
     done = arm.python.run("-m", "kolo_probe", "run", "--hook", arm.hook, "program.py", folder=folder)
     assert (done.returncode, done.stdout) == (case.exit_code, case.stdout), done.stderr
     assert re.fullmatch(case.stderr, done.stderr, re.DOTALL)
-    got = stored(folder, known, arm.place)
-    assert got == with_known_names(expected(case.gives, arm.place), got, arm.place)
+    gives = expected(case.gives, arm.place)
+    deadline = time.monotonic() + TAKEOVER_TIMEOUT_S
+    while (got := stored(folder, known, arm.place)) != with_known_names(gives, got, arm.place):
+        # Only a process that ends by itself waits until all of it is stored.
+        assert "script crashed" in gives, got
+        assert time.monotonic() < deadline, got
+        time.sleep(0.05)

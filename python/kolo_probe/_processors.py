@@ -1,0 +1,296 @@
+"""Processors: plugins in Kolo's dictionary format that turn the calls of a known function into spans.
+
+The probe (native or pure) decides once per code object which processors it matches, by name and path, and
+calls a Dispatcher at each event of such code inside a live trace. The Dispatcher asks the processors and
+hands their answers back as spans. Runs inside the hook, under the GIL, on the thread of the program: nothing
+of a processor's trouble may reach the program.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+
+from kolo_probe._warnings import warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType, TracebackType
+    from typing import Any, Protocol
+
+    class Spans(Protocol):
+        """What a Dispatcher needs of the probe."""
+
+        def current_trace(self) -> int: ...
+        def begin_span(
+            self, kind: str, type_name: str, subtype: str | None, name: str | None, data: dict[str, Any]
+        ) -> int: ...
+        def end_span(
+            self, span: int, type_name: str, name: str | None, data: dict[str, Any], outcome: str
+        ) -> None: ...
+        def add_span(
+            self, kind: str, type_name: str, subtype: str | None, name: str | None, data: dict[str, Any]
+        ) -> None: ...
+
+
+EVENTS = ("call", "return", "unwind", "resume", "yield", "throw")
+_OUTCOMES = {"return": "returned", "unwind": "raised"}
+_MOST_CONTEXTS = 1024  # live traces of a process
+_MOST_OPEN = 4096  # generators that are dropped half way end without an event
+
+
+class ProcessorError(Exception):
+    """A dictionary that is no processor; the text says why."""
+
+
+class Processor:
+    """One processor, checked and with Kolo's defaults filled in. `label` names it in messages."""
+
+    __slots__ = (
+        "build_context", "call", "co_names", "ends", "events", "kind", "label", "path_fragment", "process",
+        "span_name", "starts", "subtype", "types",
+    )  # fmt: skip
+
+    def __init__(self, found: Mapping[str, Any], label: str) -> None:
+        self.label = label
+        self.co_names = _names(found)
+        self.path_fragment = _text(found, "path_fragment")
+        call_type, return_type = _text(found, "call_type"), _text(found, "return_type")
+        unwind_type = found.get("unwind_type") or return_type
+        self.types: dict[str, str] = {
+            "call": call_type,
+            "return": return_type,
+            "unwind": unwind_type,
+            "resume": found.get("resume_type") or call_type,
+            "yield": found.get("yield_type") or return_type,
+            "throw": found.get("throw_type") or unwind_type,
+        }
+        self.subtype: str | None = found.get("subtype")
+        self.events = self._events(found)
+        self.starts = "call" in self.events
+        self.ends = "return" in self.events or "unwind" in self.events
+        self.call = _function(found, "call")
+        self.process = _function(found, "process")
+        self.build_context = _function(found, "build_context")
+        self.kind: str = found.get("kind") or call_type
+        self.span_name = found.get("span_name")
+
+    def _events(self, found: Mapping[str, Any]) -> frozenset[str]:
+        """A span is an activation's whole life; its middle is told only where it is asked for."""
+        wanted = found.get("events")
+        if wanted is None:
+            middle = {event for event in ("resume", "yield", "throw") if found.get(f"{event}_type")}
+            return frozenset({"call", "return", "unwind"} | middle)
+        unknown = [event for event in wanted if event not in EVENTS]
+        if unknown:
+            raise ProcessorError(f"'events' has {unknown[0]!r}; there are: {', '.join(EVENTS)}")
+        return frozenset(wanted)
+
+    def name_of(self, data: Mapping[str, Any]) -> str | None:
+        """The span's name: the field that `span_name` names, or what that function makes of the fields."""
+        found = data.get(self.span_name) if isinstance(self.span_name, str) else None
+        if callable(self.span_name):
+            found = self.span_name(data)
+        return found if type(found) is str else None
+
+
+def _names(found: Mapping[str, Any]) -> tuple[str, ...]:
+    names = found.get("co_names")
+    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
+        raise ProcessorError("'co_names' must be a list of function names")
+    return tuple(names)
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    value = found.get(key)
+    if not isinstance(value, str) or not value:
+        raise ProcessorError(f"{key!r} must be a non-empty string")
+    return value
+
+
+def _function(found: Mapping[str, Any], key: str) -> Callable[..., Any] | None:
+    value = found.get(key)
+    if value is not None and not callable(value):
+        raise ProcessorError(f"{key!r} must be a function")
+    return value
+
+
+def checked(found: Any, label: str) -> Processor | None:
+    """A processor of a plugin's dictionary; None, and one warning, when it is none."""
+    try:
+        if not hasattr(found, "get"):
+            raise ProcessorError(f"a processor is a dictionary, not a {type(found).__name__}")
+        return Processor(found, label)
+    except Exception as error:
+        warn(f"processor {label} is left out: {error}")
+        return None
+
+
+class Dispatcher:
+    """Asks processors, and makes spans of what they answer.
+
+    `failures` counts what went wrong, by place: "label: process() at path:line (TypeError)".
+    """
+
+    def __init__(self, probe: Spans, processors: Sequence[Processor], config: Mapping[str, Any]) -> None:
+        self.failures: dict[str, int] = {}
+        self._probe = probe
+        self._processors = processors
+        self._config = config
+        self._contexts: OrderedDict[int, dict[int, Any]] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def __call__(self, matched: Sequence[int], frame: FrameType, key: int, event: str, arg: Any) -> None:
+        """One event of code that `matched` processors match. `key` tells one activation from all others that
+        run now; `frame` has a frame's attributes (f_code, f_locals, f_globals, f_lineno, f_back).
+        Raises only what is no Exception."""
+        trace = self._probe.current_trace()
+        for index in matched:
+            processor = self._processors[index]
+            if event not in processor.events:
+                continue
+            step = "call()"
+            try:
+                context = self._context(trace, index, processor)
+                is_open = event in _OUTCOMES and (key, index) in self._open
+                if processor.call is not None and not processor.call(frame, event, arg, context):
+                    if is_open:
+                        self._end(processor, index, key, event, {})
+                    continue
+                step = "process()"
+                data = processor.process(frame, event, arg, context) if processor.process is not None else {}
+                step = "span"
+                self._tell(processor, index, key, event, {} if data is None else data)
+            except Exception as error:
+                self._failed(processor, step, error)
+                if event in _OUTCOMES and (key, index) in self._open:
+                    self._end(processor, index, key, event, {})
+
+    def _context(self, trace: int, index: int, processor: Processor) -> Any:
+        """What `build_context` made for this processor in this trace."""
+        if processor.build_context is None:
+            return {}
+        contexts = self._contexts.get(trace)
+        if contexts is None:
+            contexts = self._contexts[trace] = {}
+            if len(self._contexts) > _MOST_CONTEXTS:
+                self._contexts.popitem(last=False)
+        if index not in contexts:
+            contexts[index] = processor.build_context(self._config)
+        return contexts[index]
+
+    def _tell(self, processor: Processor, index: int, key: int, event: str, data: dict[str, Any]) -> None:
+        kind, name = processor.kind, processor.name_of(data)
+        if event == "call" and processor.ends:
+            span = self._probe.begin_span(kind, processor.types[event], processor.subtype, name, data)
+            self._open[key, index] = span
+            if len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)
+        elif event in _OUTCOMES and processor.starts:
+            if (key, index) in self._open:
+                self._end(processor, index, key, event, data, name)
+        else:
+            self._probe.add_span(kind, processor.types[event], processor.subtype, name, data)
+
+    def _end(
+        self, processor: Processor, index: int, key: int, event: str, data: dict[str, Any],
+        name: str | None = None,
+    ) -> None:  # fmt: skip
+        span = self._open.pop((key, index))
+        self._probe.end_span(span, processor.types[event], name, data, _OUTCOMES[event])
+
+    def _failed(self, processor: Processor, step: str, error: Exception) -> None:
+        """Count it, and say it once per place, without any value: the error's own text may hold one."""
+        try:
+            place = f"{processor.label}: {step}{_place(error.__traceback__)} ({type(error).__name__})"
+            self.failures[place] = self.failures.get(place, 0) + 1
+            warn(f"a processor failed, {place}: what it would have told is missing")
+        except Exception:  # an error whose own attributes fail
+            return
+
+
+def _place(traceback: TracebackType | None) -> str:
+    """Where it went wrong: the processor's own line, not that of a library it called."""
+    own = traceback.tb_next if traceback is not None else None
+    if own is None:
+        return ""
+    return f" at {own.tb_frame.f_code.co_filename}:{own.tb_lineno}"
+
+
+def load(options: Mapping[str, Any]) -> list[Processor]:
+    """All processors of this process: this package's, those of installed plugins, those of the configuration.
+    What cannot be used costs one warning, and the rest works."""
+    from kolo_probe.processors import built_in
+
+    found: list[tuple[Any, str]] = [
+        (one, f"{one.get('subtype') or one['call_type']} (built in)") for one in built_in()
+    ]
+    found += _from_entry_points()
+    found += _from_configuration(options["processors"])
+    loaded = [checked(one, label) for one, label in found]
+    return [processor for processor in loaded if processor is not None]
+
+
+GROUPS = ("kolo_probe.processors", "kolo.processors")
+
+
+def _from_entry_points() -> list[tuple[Any, str]]:
+    if not any(_mentions_processors(folder) for folder in sys.path):
+        return []
+    from importlib.metadata import entry_points
+
+    found: list[tuple[Any, str]] = []
+    every: Any = entry_points()
+    for group in GROUPS:
+        points = every.select(group=group) if hasattr(every, "select") else every.get(group, ())
+        for point in points:
+            if point.value.partition(".")[0].partition(":")[0] == "kolo":
+                continue  # Kolo's own, which know Kolo's files
+            try:
+                found.append((point.load(), f"{point.name} ({group})"))
+            except Exception as error:
+                kind = type(error).__name__
+                warn(f"processor {point.name} ({point.value}) cannot be loaded: {kind}; it is left out")
+    return found
+
+
+def _mentions_processors(folder: str) -> bool:
+    """Whether a distribution in a folder has entry points of ours. importlib.metadata would cost 20 ms at
+    every start, for the few programs that have any."""
+    import os
+
+    try:
+        with os.scandir(folder or ".") as entries:
+            found = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+    except OSError:
+        return False
+    return any(_has_processors(path) for path in found)
+
+
+def _has_processors(distribution: str) -> bool:
+    import os
+
+    try:
+        with open(os.path.join(distribution, "entry_points.txt"), "rb") as file:
+            text = file.read()
+    except OSError:
+        return False
+    is_kolo = os.path.basename(distribution).partition("-")[0] == "kolo"
+    return any(f"[{group}]".encode() in text for group in GROUPS) and not is_kolo
+
+
+def _from_configuration(names: Sequence[str]) -> list[tuple[Any, str]]:
+    from importlib import import_module
+
+    found: list[tuple[Any, str]] = []
+    for name in names:
+        module, _, attribute = name.partition(":")
+        try:
+            value: Any = import_module(module)
+            for part in attribute.split("."):
+                value = getattr(value, part)
+            found.append((value, name))
+        except Exception as error:
+            warn(f"processor {name} cannot be imported: {type(error).__name__}; it is left out")
+    return found
