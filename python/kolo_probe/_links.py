@@ -22,7 +22,7 @@ _MOST_STATE = 16_384  # characters of a tracestate that are looked at; a sound o
 
 
 def incoming(get: Callable[[str], str | None]) -> tuple[str | None, str | None]:
-    """(id of the trace that asked, group), as the headers of a request or job tell; `get` takes lower-case names.
+    """(id of the trace that asked, group) as headers tell them, which `get` looks up by lower-case name.
 
     The id is None where another tracer asked, both are None where the headers are missing or bad. Anyone may
     have sent them: what comes back has the right form, and is no more than a claim. Raises nothing.
