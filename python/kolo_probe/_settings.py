@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from kolo_probe._identity import identity
+from kolo_probe._library import library_folders, own_folders
 from kolo_probe._options import OPTIONS
 from kolo_probe._paths import find_collectord
 from kolo_probe._redact import names_in_force
-from kolo_probe._text import encodable, path_bytes
+from kolo_probe._text import encodable, path_bytes, recorded_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 
 # Options that the native module takes as they are, under the last part of their key.
 _PASSED_ON = (
-    "filters.include_frames", "filters.ignore_frames", "collector", "when_full", "wait_ms", "arena_mb",
-    "hook", "values", "omit_return_locals", "limits.max_depth", "limits.max_items",
-    "limits.max_attributes", "limits.max_text", "limits.max_value_bytes", "limits.max_event_bytes",
-    "limits.max_event_us",
+    "collector", "when_full", "wait_ms", "arena_mb", "hook", "values", "omit_return_locals",
+    "limits.max_depth", "limits.max_items", "limits.max_attributes", "limits.max_text",
+    "limits.max_value_bytes", "limits.max_event_bytes", "limits.max_event_us",
 )  # fmt: skip
 
 
@@ -35,11 +35,8 @@ def native_settings(
     """What `_probe.configure` takes, from all options (see with_defaults) and the project's folder."""
     folder = os.path.join(project, ".kolo")
     redact = names_in_force(options["redact.add"], options["redact.remove"])
-    settings: dict[str, object] = {}
-    for key in _PASSED_ON:
-        value = options[key]
-        is_list = isinstance(value, (list, tuple))
-        settings[key.rpartition(".")[2]] = [encodable(item) for item in value] if is_list else value
+    settings: dict[str, object] = {key.rpartition(".")[2]: options[key] for key in _PASSED_ON}
+    settings.update(filter_settings(options))
     collectord = _absolute(options["collector_path"], project) or find_collectord(environ)
     settings.update(
         folder=path_bytes(folder),
@@ -52,6 +49,17 @@ def native_settings(
     )
     settings.update(identity(redact))
     return settings
+
+
+def filter_settings(options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The part of the settings that says which code is recorded: see kolo_probe.pure.filters."""
+    lists = {
+        "include_frames": options["filters.include_frames"],
+        "ignore_frames": options["filters.ignore_frames"],
+        "library_folders": library_folders(),
+        "own_folders": own_folders(),
+    }
+    return {key: [recorded_text(item) for item in items] for key, items in lists.items()}
 
 
 def _absolute(path: str | None, project: str) -> str | None:

@@ -17,3 +17,10 @@ def path_bytes(path: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(path)
     return path
+
+
+def recorded_text(text: str) -> str:
+    """`text` as the probe writes names and paths down: lone surrogates as U+FFFD (probe/text.cpp)."""
+    if text.isascii():
+        return text
+    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)

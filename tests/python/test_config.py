@@ -40,6 +40,7 @@ def test_the_native_module_gets_every_key_of_its_surface(probe):
     session()
     assert set(probe.settings[0]) == {
         "folder", "socket", "collector", "collectord_path", "hook", "include_frames", "ignore_frames",
+        "library_folders", "own_folders",
         "when_full", "wait_ms", "arena_mb", "omit_return_locals", "values", "max_depth", "max_items",
         "max_attributes", "max_text", "max_value_bytes", "max_event_bytes", "max_event_us", "redact",
         "repr_all", "repr_types", "repr_max_us",
@@ -73,6 +74,7 @@ def test_kolos_own_keys_are_accepted_silently(tmp_path, warned):
     )
     assert file_options(str(tmp_path)) == {
         "omit_return_locals": True,
+        "processors": [],
         "filters.ignore_frames": ["x"],
         "filters.ignore_request_paths": ["/health"],
     }
@@ -273,7 +275,7 @@ def test_names_and_arguments_that_are_no_text_reach_the_native_module_as_utf_8(p
     settings = probe.settings[0]
     assert settings["folder"] == os.fsencode(folder / ".kolo")
     assert settings["argv"] == ["program?", "?"]
-    assert settings["ignore_frames"] == ["?"]
+    assert settings["ignore_frames"] == ["\ufffd"]
     assert probe.begun() == ["? name"]
 
 
