@@ -21,15 +21,10 @@ def library_folders() -> list[str]:
     found = _spellings(_interpreter_folders())
     # sys.path may reach the same folders by other names, and code is named as sys.path reaches it.
     # That is looked up here, once: a filter must not ask the file system.
-    for entry in sys.path:
-        if (
-            not isinstance(entry, str)
-            or not entry
-            or "\0" in entry
-            or _slashed(entry).startswith(tuple(found))
-        ):
-            continue
-        if _slashed(os.path.realpath(entry)).startswith(tuple(found)):
+    entries: list[Any] = sys.path
+    for entry in entries:
+        is_path = type(entry) is str and entry and "\0" not in entry
+        if is_path and _slashed(os.path.realpath(entry)).startswith(tuple(found)):
             found[_slashed(entry)] = None
     return list(found)
 
