@@ -1,8 +1,9 @@
 """What the probe adds to a process's start, in milliseconds.
 
-Budget: 30 ms. Three ways to look at it: inside a process, from before the import to inside the first
-`enable()`; a whole process that does nothing else, with its flush at exit; and `kolo-probe run` of an empty
-script beside plain Python. The collector runs already, as it does for all processes but the first.
+Budget: 30 ms. Four ways to look at it: inside a process, from before the import to inside the first
+`enable()`; a whole process that does nothing else, with its flush at exit; and `kolo-probe run` and
+`KOLO_PROBE=1 python` of an empty script beside plain Python. The collector runs already, as it does for all
+processes but the first.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ print(json.dumps({
 ENABLED = "import kolo_probe\nwith kolo_probe.enable():\n    pass\n"
 
 
-def whole(where: Project, *command: str) -> Measures:
+def whole(where: Project, *command: str, **environment: str) -> Measures:
     """Wall and CPU time of a process from start to end."""
     before, started = os.times(), time.perf_counter()
-    subprocess.run(command, cwd=where.folder, env=where.environment(), check=True, capture_output=True)
+    told = where.environment(**environment)
+    subprocess.run(command, cwd=where.folder, env=told, check=True, capture_output=True)
     wall, after = time.perf_counter() - started, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return {"ms": wall * 1e3, "CPU ms": cpu * 1e3}
@@ -53,6 +55,7 @@ def main() -> None:
             "python empty.py": partial(whole, where, sys.executable, str(empty)),
             "python enabled.py": partial(whole, where, sys.executable, str(enabled)),
             "kolo-probe run empty.py": partial(whole, where, program("kolo-probe"), "run", str(empty)),
+            "KOLO_PROBE=1 python empty.py": partial(whole, where, sys.executable, str(empty), KOLO_PROBE="1"),
         }
         results = interleaved(arms, options.repetitions * 3)
         inside = interleaved({"inside": lambda: python(where, INSIDE)}, options.repetitions * 3)

@@ -1,4 +1,5 @@
-# What a wheel holds beside the Python files: the extension module in its package, the two programs in the folder of scripts.
+# What a wheel holds beside the package's Python files: the extension module in the package, the two programs in the
+# folder of scripts, and what makes KOLO_PROBE=1 work: a .pth file, which must lie beside the package.
 
 if(TARGET _probe)
     # The hot path crosses files: hook, recorder, encoder, ring.
@@ -12,3 +13,4 @@ if(TARGET _probe)
     install(TARGETS _probe LIBRARY DESTINATION kolo_probe)
 endif()
 install(TARGETS kolo-collectord kolo-trace RUNTIME DESTINATION "${SKBUILD_SCRIPTS_DIR}")
+install(FILES python/kolo_probe.pth DESTINATION .)

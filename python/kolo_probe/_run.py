@@ -96,15 +96,26 @@ def prepare(program: Program) -> None:
     """Set sys.argv and sys.path[0] as Python does before it runs the program."""
     # The runner below puts the found file's path in the place of "-m", as Python does.
     sys.argv[:] = ["-m" if program.is_module else program.target, *program.arguments]
-    if program.is_module:
-        first = os.getcwd()
-    elif _has_main_module(program.target):
-        first = _absolute(program.target)
-    else:
-        first = os.path.dirname(os.path.realpath(program.target))
-    # With -P, -I or PYTHONSAFEPATH there is no such entry, neither ours nor the program's.
-    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    first = first_on_path(program)
+    if first is not None:
         sys.path[0] = first
+
+
+def first_on_path(program: Program) -> str | None:
+    """The folder or file that Python puts first on sys.path for a program; None where it puts none there."""
+    # With -P, -I or PYTHONSAFEPATH there is no such entry, neither ours nor the program's.
+    if is_path_safe():
+        return None
+    if program.is_module:
+        return os.getcwd()
+    if _has_main_module(program.target):
+        return _absolute(program.target)
+    return os.path.dirname(os.path.realpath(program.target))
+
+
+def is_path_safe() -> bool:
+    """Whether Python was told to put nothing of the program's surroundings on sys.path: -P, -I."""
+    return bool(sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
 
 def execute(program: Program) -> None:

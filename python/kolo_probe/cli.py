@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kolo_probe import _run
-from kolo_probe._session import begin, session
+from kolo_probe._process import process_session, trace_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _KIND = "script"
-_CONNECT_TIMEOUT_S = 5.0
 _USAGE_ERROR = 2
 
 _EXAMPLES = """\
@@ -54,17 +53,11 @@ def _run_program(options: Any, words: list[str]) -> int:
         print(f"kolo-probe run: {error} (kolo-probe run --help shows examples)", file=sys.stderr)
         return _USAGE_ERROR
     _run.prepare(program)
-    # A program waits rather than lose events, where its configuration does not say otherwise.
-    here = session({"hook": options.hook} if options.hook else None, defaults={"when_full": "wait"})
+    here = process_session({"hook": options.hook} if options.hook else None)
     if here.native is not None and options.noop:
         here.native.register_noop_profiler()
-    elif here.native is not None:
-        # Connected first, and only then the trace: a program that does nothing but call finds its events
-        # being taken away from the start, and the time until then is not the trace's.
-        here.native.register_profiler()
-        here.native.wait_connected(_CONNECT_TIMEOUT_S)
-        begin(here, _KIND, options.name or program.name)
-    # The trace ends when the process does: threads that outlive the program's last line are part of it.
+    else:
+        trace_process(here, _KIND, options.name or program.name)
     _run.execute(program)
     return 0
 
