@@ -94,13 +94,13 @@ class Driver:
     def _local(self, frame, event, arg):
         if event == "exception":
             self._raised[frame] = arg[1]
-        elif event == "line":
-            self._raised.pop(frame, None)
+        elif event == "line" and frame.f_code.co_flags & CAN_SUSPEND:
+            self._raised.pop(frame, None)  # caught: it may yield now. Others may be in a finally
         elif event == "return" and frame in self._keys:
             raised = self._raised.pop(frame, None)
-            if raised is not None and arg is None:
+            if raised is not None and arg is None and not _is_at_return(frame):
                 self._tell(self.matches(frame.f_code), frame, "unwind", raised)
-            elif frame.f_code.co_flags & CAN_SUSPEND and _is_at_yield(frame):
+            elif frame.f_code.co_flags & CAN_SUSPEND and not _is_at_return(frame):
                 self._suspended.add(frame)
                 self._tell(self.matches(frame.f_code), frame, "yield", arg)
                 return self._local
@@ -118,11 +118,11 @@ class Driver:
             sys.settrace(before)
 
 
-def _is_at_yield(frame) -> bool:
+def _is_at_return(frame) -> bool:
     import dis
 
     at = [one.opname for one in dis.get_instructions(frame.f_code) if one.offset == frame.f_lasti]
-    return at[:1] not in ([], ["RETURN_VALUE"], ["RETURN_CONST"])
+    return at[:1] in ([], ["RETURN_VALUE"], ["RETURN_CONST"])
 
 
 @contextmanager

@@ -10,7 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "huey",
+    "logging",
+    "pytest",
+    "unittest",
+)
 
 
 def built_in() -> list[dict[str, Any]]:

@@ -1,0 +1,64 @@
+"""huey's jobs: where they are enqueued, and where a consumer (or immediate mode) executes them.
+
+Both have Kolo's types; `action` tells them apart.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+
+def _has_task(frame: FrameType, _event: str, _arg: Any, _context: Any) -> bool:
+    return _task(frame) is not None
+
+
+def _task(frame: FrameType) -> Any:
+    """The job: `execute(self)` of a Task, or what `enqueue(self, task)` is given. A group or chord is none:
+    its jobs come one by one."""
+    base = getattr(sys.modules.get("huey.api"), "Task", None)
+    if base is None:
+        return None
+    locals_ = frame.f_locals
+    task = locals_.get("self") if frame.f_code.co_name == "execute" else locals_.get("task")
+    return task if base in type(task).__mro__ else None
+
+
+def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str, Any]:
+    task = _task(frame)
+    kind = type(task)
+    is_run = frame.f_code.co_name == "execute"
+    data = {
+        "name": f"{kind.__module__}.{kind.__name__}",
+        "args": task.args,
+        "kwargs": task.kwargs,
+        "task_id": task.id,
+        "action": "execute" if is_run else "enqueue",
+        "retries": task.retries,
+    }
+    if event == "unwind":
+        data["exception"] = arg
+    elif event == "return" and is_run:
+        data["result"] = arg
+    elif event == "call" and not is_run:
+        data["eta"] = task.eta
+    return data
+
+
+PROCESSORS: list[dict[str, Any]] = [
+    {
+        "co_names": ["enqueue", "execute"],
+        "path_fragment": "/huey/api.py",
+        "call_type": "background_job",
+        "return_type": "background_job_end",
+        "subtype": "huey",
+        "call": _has_task,
+        "process": _process,
+        "kind": "job",
+        "span_name": "name",
+    }
+]
