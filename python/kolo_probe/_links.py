@@ -53,6 +53,16 @@ def outgoing(native: Native, token: int) -> dict[str, str]:
     return {"traceparent": f"00-{group}-{_span_id(trace)}-01", "tracestate": f"{MEMBER}={trace}"}
 
 
+def outgoing_here() -> dict[str, str]:
+    """The headers of what is sent here and now; {} outside a trace."""
+    from kolo_probe import _session
+
+    here = _session._session  # session() would begin one
+    if here is None or here.native is None:
+        return {}
+    return outgoing(here.native, here.native.current_trace())
+
+
 def _group(header: object) -> str | None:
     """The trace-id of a traceparent: version 00 as specified, a later one as far as 00 goes."""
     if type(header) is not str or len(header) > 512:

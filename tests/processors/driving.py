@@ -22,6 +22,7 @@ from kolo_probe._options import OPTIONS
 from kolo_probe._processors import Dispatcher, Processor
 
 CAN_SUSPEND = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+YIELDS = ("YIELD", "SEND")
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Driver:
         self._serial = itertools.count(1)
         self._keys: dict[Any, int] = {}
         self._raised: dict[Any, BaseException] = {}
+        self._unwinding: set[Any] = set()
         self._suspended: set[Any] = set()
 
     def matches(self, code) -> tuple[int, ...]:
@@ -94,18 +96,23 @@ class Driver:
     def _local(self, frame, event, arg):
         if event == "exception":
             self._raised[frame] = arg[1]
-        elif event == "line" and frame.f_code.co_flags & CAN_SUSPEND:
-            self._raised.pop(frame, None)  # caught: it may yield now. Others may be in a finally
+            self._unwinding.add(frame)
+        elif event == "line":
+            self._unwinding.discard(frame)
         elif event == "return" and frame in self._keys:
-            raised = self._raised.pop(frame, None)
-            if raised is not None and arg is None and not _is_at_return(frame):
-                self._tell(self.matches(frame.f_code), frame, "unwind", raised)
-            elif frame.f_code.co_flags & CAN_SUSPEND and not _is_at_return(frame):
+            is_unwinding = frame in self._unwinding
+            self._unwinding.discard(frame)
+            at = _instruction(frame)
+            if arg is None and not at.startswith("RETURN") and (is_unwinding or not at.startswith(YIELDS)):
+                # A handler that raises again fires no second "exception".
+                self._tell(self.matches(frame.f_code), frame, "unwind", self._raised.get(frame))
+            elif frame.f_code.co_flags & CAN_SUSPEND and at.startswith(YIELDS):
                 self._suspended.add(frame)
                 self._tell(self.matches(frame.f_code), frame, "yield", arg)
                 return self._local
             else:
                 self._tell(self.matches(frame.f_code), frame, "return", arg)
+            self._raised.pop(frame, None)
             del self._keys[frame]
         return self._local
 
@@ -118,11 +125,11 @@ class Driver:
             sys.settrace(before)
 
 
-def _is_at_return(frame) -> bool:
+def _instruction(frame) -> str:
     import dis
 
     at = [one.opname for one in dis.get_instructions(frame.f_code) if one.offset == frame.f_lasti]
-    return at[:1] in ([], ["RETURN_VALUE"], ["RETURN_CONST"])
+    return at[0] if at else ""
 
 
 @contextmanager

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 MODULES: tuple[str, ...] = (
+    "aiohttp",
+    "http_client",
+    "httpx",
+    "requests",
+    "urllib",
+    "urllib3",
     "huey",
     "logging",
     "pytest",
