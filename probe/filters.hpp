@@ -1,7 +1,8 @@
-// Which code is recorded: Kolo's substring filters over co_filename, decided once per code object.
+// Which code is recorded, by its co_filename: decided once per code object.
 //
 // Precedence as in Kolo: include_frames, then the default ignores, then ignore_frames, then
-// include. Immutable after configure(); any thread.
+// include. kolo_probe/pure/filters.py decides the same in Python; tests/filters/cases.json drives
+// both. Immutable after configure(); any thread.
 #pragma once
 
 #include <string>
@@ -10,19 +11,39 @@
 
 namespace kolo::probe {
 
-class Filters {
-  public:
-    /// `package` is the folder of kolo_probe itself, which is never recorded.
-    Filters(std::vector<std::string> include, std::vector<std::string> ignore, std::string package)
-        : include_(std::move(include)), ignore_(std::move(ignore)), package_(std::move(package)) {}
+/// What of the settings the filters are made of.
+struct FilterSettings {
+    std::vector<std::string> include_frames;
+    std::vector<std::string> ignore_frames;
+    std::vector<std::string> library_folders;  // the interpreter's, each with a "/" at its end
+    std::vector<std::string> own_folders;      // those of kolo_probe itself, likewise
+};
 
-    /// Whether code of this file name is recorded.
-    [[nodiscard]] bool accepts(std::string_view path) const noexcept;
+/// One entry of include_frames or ignore_frames: a part of the path, as in Kolo; or beyond that a
+/// glob for the whole path ("*/migrations/*.py"), or a module and what is in it
+/// ("module:shop.billing").
+class PathPattern {
+  public:
+    explicit PathPattern(const std::string& text);
+
+    [[nodiscard]] bool matches(const std::string& path) const noexcept;
 
   private:
-    std::vector<std::string> include_;
-    std::vector<std::string> ignore_;
-    std::string package_;
+    std::string part_;
+    std::vector<std::string> globs_;
+};
+
+class Filters {
+  public:
+    explicit Filters(const FilterSettings& settings);
+
+    /// Whether code of this file name is recorded. Throws std::bad_alloc only.
+    [[nodiscard]] bool accepts(const std::string& path) const;
+
+  private:
+    std::vector<PathPattern> include_;
+    std::vector<PathPattern> ignore_;
+    std::vector<std::string> folders_;  // whose code is not recorded by default
 };
 
 }  // namespace kolo::probe

@@ -59,6 +59,15 @@ template <typename T>
     return limits;
 }
 
+[[nodiscard]] FilterSettings read_filters(const py::dict& from) {
+    FilterSettings filters;
+    filters.include_frames = setting<std::vector<std::string>>(from, "include_frames");
+    filters.ignore_frames = setting<std::vector<std::string>>(from, "ignore_frames");
+    filters.library_folders = setting<std::vector<std::string>>(from, "library_folders");
+    filters.own_folders = setting<std::vector<std::string>>(from, "own_folders");
+    return filters;
+}
+
 [[nodiscard]] Settings read_settings(const py::dict& from) {
     Settings to;
     to.folder = setting<std::string>(from, "folder");
@@ -66,8 +75,7 @@ template <typename T>
     to.collector = collector_mode(setting<std::string>(from, "collector"));
     to.collectord_path = setting<std::optional<std::string>>(from, "collectord_path");
     to.hook = setting<std::string>(from, "hook");
-    to.include_frames = setting<std::vector<std::string>>(from, "include_frames");
-    to.ignore_frames = setting<std::vector<std::string>>(from, "ignore_frames");
+    to.filters = read_filters(from);
     to.when_full =
         setting<std::string>(from, "when_full") == "wait" ? WhenFull::kWait : WhenFull::kDrop;
     to.wait = std::chrono::milliseconds(setting<std::uint32_t>(from, "wait_ms"));
@@ -88,17 +96,12 @@ template <typename T>
     return to;
 }
 
-[[nodiscard]] std::string package_folder() {
-    const auto path = py::module_::import("kolo_probe").attr("__file__").cast<std::string>();
-    return path.substr(0, path.rfind('/') + 1);
-}
-
 bool configure(const py::dict& settings) {
     Settings read = read_settings(settings);
     if (!make_context_variable()) {
         throw py::error_already_set();
     }
-    return fix_configuration(std::move(read), package_folder());
+    return fix_configuration(std::move(read));
 }
 
 [[nodiscard]] TraceToken begin(const std::string& kind, const std::optional<std::string>& name) {

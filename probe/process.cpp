@@ -24,7 +24,8 @@ std::uint32_t g_processes = 0;
 std::optional<proto::ProcessId> g_parent;
 
 [[nodiscard]] bool same_filters(const Settings& a, const Settings& b) {
-    return a.include_frames == b.include_frames && a.ignore_frames == b.ignore_frames;
+    return a.filters.include_frames == b.filters.include_frames &&
+           a.filters.ignore_frames == b.filters.ignore_frames;
 }
 
 [[nodiscard]] std::optional<proto::ProcessId> random_id() noexcept {
@@ -69,11 +70,11 @@ void Process::count_lost(const TraceRef& trace, proto::LossReason reason) noexce
 
 const Configuration* current_configuration() noexcept { return g_configuration; }
 
-bool fix_configuration(Settings settings, std::string package) {
+bool fix_configuration(Settings settings) {
     if (g_configuration != nullptr) {
         return same_filters(g_configuration->settings, settings);
     }
-    Filters filters(settings.include_frames, settings.ignore_frames, std::move(package));
+    Filters filters(settings.filters);
     Redaction redaction(settings.redact);
     auto configuration = std::make_unique<Configuration>(
         Configuration{std::move(settings), std::move(filters), std::move(redaction)});

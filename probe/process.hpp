@@ -96,7 +96,7 @@ extern std::atomic<Process*> g_process;
 /// The configuration, or null before configure().
 [[nodiscard]] const Configuration* current_configuration() noexcept;
 /// Fixes the configuration of this process; false when it was fixed before.
-bool fix_configuration(Settings settings, std::string package);
+bool fix_configuration(Settings settings);
 
 /// current_process(), made when there is none yet. Null when it cannot be (no memory, not
 /// configured, stopped).

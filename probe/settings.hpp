@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "probe/encode_limits.hpp"
+#include "probe/filters.hpp"
 
 namespace kolo::probe {
 
@@ -31,8 +32,7 @@ struct Settings {
     std::optional<std::string> collectord_path;
 
     std::string hook = "auto";
-    std::vector<std::string> include_frames;
-    std::vector<std::string> ignore_frames;
+    FilterSettings filters;
 
     WhenFull when_full = WhenFull::kDrop;
     std::chrono::milliseconds wait{0};

@@ -48,6 +48,8 @@ SETTINGS = {
     "collectord_path": None,
     "hook": "auto",
     "include_frames": [],
+    "library_folders": [],
+    "own_folders": [],
     "ignore_frames": [],
     "when_full": "drop",
     "wait_ms": 0,
