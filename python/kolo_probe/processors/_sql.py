@@ -1,0 +1,134 @@
+"""Parameters of a query as they may be recorded: those that meet a column with a secret name are replaced.
+
+The encoder redacts by the name that a value has; a positional parameter has none but in the query's text, so
+that is read here, as far as needed to be on the safe side: of a comparison or an assignment that names a
+secret, in whatever order, all parameters are; of a text that cannot be followed, all there are.
+"""
+
+from __future__ import annotations
+
+from kolo_probe._redact import REDACTED, is_secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from re import Match
+    from typing import Any
+
+FORMAT = r"%\((?P<name>[^)]*)\)[a-z]|%[a-z]"  # psycopg, MySQLdb: %s, %(name)s
+QMARK = r"\?\d*|[:@$](?P<name>\w+)"  # sqlite3: ?, ?1, :name, @name, $name
+
+_TOKEN = r"""
+      '(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | ::\w* | %%     # literals, comments, casts
+    | (?P<marker>MARKER)
+    | "(?P<quoted>(?:[^"]|"")*)" | `(?P<ticked>[^`]*)` | (?P<word>[^\W\d]\w*)
+    | (?P<sign>[(),;.])
+"""
+# What ends a comparison or an assignment and begins another.
+_SEPARATORS = frozenset({
+    "and", "by", "from", "having", "join", "limit", "offset", "on", "or", "returning", "select", "set",
+    "union", "values", "where",
+})  # fmt: skip
+_MOST_TEXT = 16_384  # characters, some milliseconds; a longer text is not followed
+
+
+def shown_parameters(query: str, parameters: Any, names: Sequence[str], marker: str, most: int) -> Any:
+    """`parameters` (list, tuple or dict) with secrets replaced; one more than `most` of a sequence, so that
+    the encoder sees that it is cut. Anything else may run code when it is read, and is told by its type.
+
+    >>> shown_parameters("UPDATE u SET password = ? WHERE id = ?", ("hunter2", 7), ["password"], QMARK, 100)
+    ['[redacted]', 7]
+    """
+    if parameters is None or type(parameters) not in (list, tuple, dict):
+        return None if parameters is None else f"<{type(parameters).__name__}>"
+    # As names are compared; "access-key" is none in SQL, but may be quoted.
+    plain = query.lower().replace("-", "_").replace(" ", "_")
+    mentions = any(name in plain for name in names)
+    if type(parameters) is dict:
+        if not mentions:
+            return parameters
+        if len(query) > _MOST_TEXT:
+            return dict.fromkeys(parameters, REDACTED)
+        secret = {name for name, is_hidden in _markers(query, names, marker) if is_hidden}
+        return {key: REDACTED if key in secret else value for key, value in parameters.items()}
+    given = list(parameters[: most + 1])
+    if not mentions:
+        return given
+    found = _markers(query, names, marker) if len(query) <= _MOST_TEXT else []
+    if len(found) != len(parameters):
+        return [REDACTED] * len(given)
+    return [REDACTED if is_hidden else value for value, (_, is_hidden) in zip(given, found)]
+
+
+def _markers(query: str, names: Sequence[str], marker: str) -> list[tuple[str | None, bool]]:
+    """(name, whether it is secret) of each parameter's marker in the text."""
+    found: list[tuple[str | None, bool]] = []
+    for clause in _clauses(query, marker):
+        is_hidden = any(is_secret(name, names) for name in clause.names)
+        found += [(name, is_hidden) for name in clause.markers]
+    return found
+
+
+class _Clause:
+    """A comparison, an assignment, or one value of VALUES with its column's name."""
+
+    __slots__ = ("depth", "markers", "names")
+
+    def __init__(self, depth: int, names: Sequence[str] = ()) -> None:
+        self.depth = depth
+        self.names = list(names)
+        self.markers: list[str | None] = []
+
+
+def _clauses(query: str, marker: str) -> Iterator[_Clause]:
+    depth = 0
+    clause = _Clause(depth)
+    is_insert = is_between = is_values = False
+    cases = 0  # those of CASE are not taken apart: each of their results may be assigned
+    columns: list[str] = []
+    column = 0
+    for token in _tokens(query, marker):
+        word, sign = (token["word"] or "").lower(), token["sign"]
+        if token["marker"]:
+            clause.markers.append(token["name"])
+        elif sign == "(":
+            depth += 1
+            if is_values and depth == 1:
+                yield clause
+                column, clause = 0, _Clause(depth, columns[:1] or clause.names)
+        elif sign == ")":
+            depth -= 1
+        elif sign == "." and clause.names:
+            clause.names.pop()  # the table's, or an alias
+        elif sign in (",", ";") and is_values and depth == 1:
+            yield clause
+            column += 1
+            clause = _Clause(depth, columns[column : column + 1] or clause.names)
+        elif sign in (",", ";") and depth <= clause.depth and not is_insert:
+            yield clause
+            clause = _Clause(depth)
+        elif word == "into":
+            yield clause
+            is_insert, clause = True, _Clause(depth)
+        elif word == "values" and is_insert:
+            columns, is_insert, is_values = clause.names[1:], False, True
+        elif word == "and" and is_between:
+            is_between = False
+        elif word in ("case", "end"):
+            cases = max(0, cases + (1 if word == "case" else -1))
+        elif word in _SEPARATORS and not cases and not (is_insert and word == "select"):
+            yield clause
+            is_insert = is_values = False
+            is_result = word == "select" and depth > clause.depth  # of a query in place of a value
+            clause = _Clause(depth, clause.names if is_result else ())
+        elif word == "between":
+            is_between = True
+        elif token["quoted"] or token["ticked"] or word:
+            clause.names.append(token["quoted"] or token["ticked"] or word)
+    yield clause
+
+
+def _tokens(query: str, marker: str) -> Iterator[Match[str]]:
+    import re  # keeps what it has compiled
+
+    return re.finditer(_TOKEN.replace("MARKER", marker), query, re.VERBOSE | re.DOTALL)
