@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 
 EVENTS = ("call", "return", "unwind", "resume", "yield", "throw")
+KEYS = (
+    "build_context", "call", "call_type", "co_names", "events", "kind", "path_fragment", "process",
+    "resume_type", "return_type", "span_name", "subtype", "throw_type", "unwind_type", "yield_type",
+)  # fmt: skip
 _OUTCOMES = {"return": "returned", "unwind": "raised"}
 _MOST_CONTEXTS = 1024  # live traces of a process
 _MOST_OPEN = 4096  # generators that are dropped half way end without an event
@@ -57,24 +61,27 @@ class Processor:
         self.co_names = _names(found)
         self.path_fragment = _text(found, "path_fragment")
         call_type, return_type = _text(found, "call_type"), _text(found, "return_type")
-        unwind_type = found.get("unwind_type") or return_type
+        unwind_type = _optional_text(found, "unwind_type") or return_type
         self.types: dict[str, str] = {
             "call": call_type,
             "return": return_type,
             "unwind": unwind_type,
-            "resume": found.get("resume_type") or call_type,
-            "yield": found.get("yield_type") or return_type,
-            "throw": found.get("throw_type") or unwind_type,
+            "resume": _optional_text(found, "resume_type") or call_type,
+            "yield": _optional_text(found, "yield_type") or return_type,
+            "throw": _optional_text(found, "throw_type") or unwind_type,
         }
-        self.subtype: str | None = found.get("subtype")
+        self.subtype = _optional_text(found, "subtype")
         self.events = self._events(found)
         self.starts = "call" in self.events
         self.ends = "return" in self.events or "unwind" in self.events
         self.call = _function(found, "call")
         self.process = _function(found, "process")
         self.build_context = _function(found, "build_context")
-        self.kind: str = found.get("kind") or call_type
+        self.kind = _optional_text(found, "kind") or call_type
         self.span_name = found.get("span_name")
+        if not (self.span_name is None or isinstance(self.span_name, str) or callable(self.span_name)):
+            raise ProcessorError("'span_name' must be a field's name or a function")
+        _say_unknown_keys(found, label)
 
     def _events(self, found: Mapping[str, Any]) -> frozenset[str]:
         """A span is an activation's whole life; its middle is told only where it is asked for."""
@@ -82,6 +89,8 @@ class Processor:
         if wanted is None:
             middle = {event for event in ("resume", "yield", "throw") if found.get(f"{event}_type")}
             return frozenset({"call", "return", "unwind"} | middle)
+        if not isinstance(wanted, (list, tuple, set, frozenset)):
+            raise ProcessorError("'events' must be a list of events")
         unknown = [event for event in wanted if event not in EVENTS]
         if unknown:
             raise ProcessorError(f"'events' has {unknown[0]!r}; there are: {', '.join(EVENTS)}")
@@ -97,7 +106,8 @@ class Processor:
 
 def _names(found: Mapping[str, Any]) -> tuple[str, ...]:
     names = found.get("co_names")
-    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
+    is_list = isinstance(names, (list, tuple, set, frozenset))
+    if not is_list or not names or not all(isinstance(name, str) for name in names):
         raise ProcessorError("'co_names' must be a list of function names")
     return tuple(names)
 
@@ -109,11 +119,25 @@ def _text(found: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _optional_text(found: Mapping[str, Any], key: str) -> str | None:
+    return None if found.get(key) is None else _text(found, key)
+
+
 def _function(found: Mapping[str, Any], key: str) -> Callable[..., Any] | None:
     value = found.get(key)
     if value is not None and not callable(value):
         raise ProcessorError(f"{key!r} must be a function")
     return value
+
+
+def _say_unknown_keys(found: Mapping[str, Any], label: str) -> None:
+    for key in found:
+        if key not in KEYS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(key), KEYS, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            warn(f"processor {label} has a key {str(key)[:80]!r}, which means nothing{meant}; it is ignored")
 
 
 def checked(found: Any, label: str) -> Processor | None:
@@ -236,23 +260,28 @@ GROUPS = ("kolo_probe.processors", "kolo.processors")
 
 
 def _from_entry_points() -> list[tuple[Any, str]]:
-    if not any(_mentions_processors(folder) for folder in sys.path):
+    if not any(_mentions_processors(folder) for folder in sys.path if type(folder) is str):
         return []
     from importlib.metadata import entry_points
 
-    found: list[tuple[Any, str]] = []
-    every: Any = entry_points()
+    found: dict[str, tuple[Any, str]] = {}  # by what it names: a plugin may be in both groups
+    try:
+        every: Any = entry_points()
+    except Exception as error:  # of whatever distribution has metadata that cannot be read
+        warn(f"no processors of plugins: installed distributions cannot be read: {type(error).__name__}")
+        return []
     for group in GROUPS:
         points = every.select(group=group) if hasattr(every, "select") else every.get(group, ())
         for point in points:
-            if point.value.partition(".")[0].partition(":")[0] == "kolo":
-                continue  # Kolo's own, which know Kolo's files
+            if point.value in found or point.value.partition(".")[0].partition(":")[0] == "kolo":
+                continue  # "kolo": Kolo's own, which know Kolo's files
             try:
-                found.append((point.load(), f"{point.name} ({group})"))
-            except Exception as error:
-                kind = type(error).__name__
-                warn(f"processor {point.name} ({point.value}) cannot be loaded: {kind}; it is left out")
-    return found
+                found[point.value] = (point.load(), f"{point.name} ({group})")
+            except (Exception, SystemExit) as error:
+                warn(
+                    f"processor {point.name} ({point.value}) cannot be loaded: {_said(error)}; it is left out"
+                )
+    return list(found.values())
 
 
 def _mentions_processors(folder: str) -> bool:
@@ -263,7 +292,7 @@ def _mentions_processors(folder: str) -> bool:
     try:
         with os.scandir(folder or ".") as entries:
             found = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL
         return False
     return any(_has_processors(path) for path in found)
 
@@ -287,10 +316,20 @@ def _from_configuration(names: Sequence[str]) -> list[tuple[Any, str]]:
     for name in names:
         module, _, attribute = name.partition(":")
         try:
+            if not module or not attribute:
+                raise ProcessorError('a processor is named "module:attribute"')
             value: Any = import_module(module)
             for part in attribute.split("."):
                 value = getattr(value, part)
             found.append((value, name))
-        except Exception as error:
-            warn(f"processor {name} cannot be imported: {type(error).__name__}; it is left out")
+        except (Exception, SystemExit) as error:
+            warn(f"processor {name} cannot be imported: {_said(error)}; it is left out")
     return found
+
+
+def _said(error: BaseException) -> str:
+    """An error's text only where it is Python's or ours: that of a module may hold a value."""
+    kind = type(error).__name__
+    if isinstance(error, ProcessorError):
+        return str(error)
+    return f"{kind}: {str(error).splitlines()[0]}" if type(error) is ModuleNotFoundError else kind
