@@ -43,6 +43,22 @@ def _texts(value: Any) -> tuple[Any, str | None]:
     return usable, complaint
 
 
+def _patterns(value: Any) -> tuple[Any, str | None]:
+    usable, complaint = _texts(value)
+    if usable is UNUSABLE or complaint is not None:
+        return usable, complaint
+    for pattern in [pattern for pattern in usable if "[" in pattern or pattern.startswith("module:")]:
+        from kolo_probe.pure.filters import MODULE, has_closed_sets
+
+        if pattern.startswith(MODULE):
+            if not all(name.isidentifier() for name in pattern[len(MODULE) :].split(".")):
+                usable = [other for other in usable if other != pattern]
+                complaint = f"has {pattern[:80]!r}, which names no module; it is ignored"
+        elif not has_closed_sets(pattern) and any(character in pattern for character in "*?"):
+            complaint = f"has {pattern[:80]!r}, whose [ is never closed: it is no glob, but a part of a path"
+    return usable, complaint
+
+
 def _whole_number(low: int, high: int) -> Check:
     def check(value: Any) -> tuple[Any, str | None]:
         usable = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
@@ -76,9 +92,9 @@ class Option:
 
 
 OPTIONS = (
-    # Filters: as in Kolo, each entry is a part of a file's path.
-    Option("filters.include_frames", _texts, (), "Files recorded although a later filter would ignore them."),
-    Option("filters.ignore_frames", _texts, (), "Files not recorded; libraries are ignored by default."),
+    # Filters: as in Kolo, each entry is a part of a file's path; or a glob, or "module:shop.billing".
+    Option("filters.include_frames", _patterns, (), "Files recorded, whatever other filters say of them."),
+    Option("filters.ignore_frames", _patterns, (), "Files not recorded; libraries are ignored by default."),
     Option("filters.ignore_request_paths", _texts, (), "Requests whose path has this part are not traced."),
     # The collector.
     Option("collector", _one_of("auto", "require", "off"), "auto",

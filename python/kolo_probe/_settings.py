@@ -10,6 +10,7 @@ from kolo_probe._options import OPTIONS
 from kolo_probe._paths import find_collectord
 from kolo_probe._redact import names_in_force
 from kolo_probe._text import encodable, path_bytes, recorded_text
+from kolo_probe._warnings import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def native_settings(
     folder = os.path.join(project, ".kolo")
     redact = names_in_force(options["redact.add"], options["redact.remove"])
     settings: dict[str, object] = {key.rpartition(".")[2]: options[key] for key in _PASSED_ON}
-    settings.update(filter_settings(options))
+    filters = filter_settings(options)
+    _warn_of_ignoring_all(filters, project)
+    settings.update(filters)
     collectord = _absolute(options["collector_path"], project) or find_collectord(environ)
     settings.update(
         folder=path_bytes(folder),
@@ -60,6 +63,22 @@ def filter_settings(options: Mapping[str, Any]) -> dict[str, list[str]]:
         "own_folders": own_folders(),
     }
     return {key: [recorded_text(item) for item in items] for key, items in lists.items()}
+
+
+def _warn_of_ignoring_all(filters: Mapping[str, Any], project: str) -> None:
+    """Say that nothing of the project can be recorded. With include_frames it is meant: all but those."""
+    if filters["include_frames"] or not filters["ignore_frames"]:
+        return
+    from kolo_probe.pure.filters import matches_any
+
+    # Two files that share nothing but where they are and that they are Python's.
+    files = [os.path.join(project, name) for name in ("abcd.py", "ijkl/mnoq.py")]
+    for pattern in filters["ignore_frames"]:
+        if all(matches_any([pattern], file) for file in files):
+            warn(
+                f"filters.ignore_frames: {pattern[:80]!r} ignores every file of {recorded_text(project)}; "
+                "name what is to be recorded in filters.include_frames"
+            )
 
 
 def _absolute(path: str | None, project: str) -> str | None:

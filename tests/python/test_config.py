@@ -118,6 +118,67 @@ def test_the_usable_items_of_a_list_are_used(tmp_path, warned):
     assert len(warned()) == 1
 
 
+@pytest.mark.parametrize(
+    ("entry", "usable", "said"),
+    [
+        (
+            "module:shop..billing",
+            ["/tests/"],
+            "has 'module:shop..billing', which names no module; it is ignored",
+        ),
+        ("module:", ["/tests/"], "has 'module:', which names no module; it is ignored"),
+        (
+            "module:shop/billing",
+            ["/tests/"],
+            "has 'module:shop/billing', which names no module; it is ignored",
+        ),
+        (
+            "*/v[12/*.py",
+            ["*/v[12/*.py", "/tests/"],
+            "has '*/v[12/*.py', whose [ is never closed: it is no glob",
+        ),
+    ],
+)
+def test_a_pattern_that_cannot_be_understood_costs_one_line_and_the_others_are_used(
+    tmp_path, warned, entry, usable, said
+):
+    write(tmp_path / ".kolo/config.toml", f"[filters]\nignore_frames = ['{entry}', '/tests/']\n")
+    assert file_options(str(tmp_path)) == {"filters.ignore_frames": usable}
+    (line,) = warned()
+    assert f"filters.ignore_frames {said}" in line
+
+
+@pytest.mark.parametrize("pattern", ["module:shop.billing", "*/v[12]/*.py", "shop[old", "/[x]/", "a]b"])
+def test_globs_modules_and_kolos_plain_parts_are_patterns(tmp_path, warned, pattern):
+    write(tmp_path / ".kolo/config.toml", f"[filters]\ninclude_frames = ['{pattern}']\n")
+    assert file_options(str(tmp_path)) == {"filters.include_frames": [pattern]}
+    assert warned() == []
+
+
+@pytest.mark.parametrize("pattern", ["/", ".py", "*", "*.py", "y", "{project}", "/*/*"])
+def test_filters_that_exclude_the_whole_project_cost_one_line_and_are_used(probe, tmp_path, warned, pattern):
+    pattern = pattern.format(project=tmp_path.name)
+    session({"filters": {"ignore_frames": ["/tests/", pattern]}})
+    assert warned() == [
+        f"kolo-probe: filters.ignore_frames: {pattern!r} ignores every file of {tmp_path}; "
+        "name what is to be recorded in filters.include_frames"
+    ]
+    assert probe.settings[0]["ignore_frames"] == ["/tests/", pattern]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"ignore_frames": ["/"], "include_frames": ["/billing/"]},  # only those: a usual way
+        {"ignore_frames": ["/tests/", "abcd", "*/migrations/*", "module:shop"]},
+        {"include_frames": ["/"]},
+    ],
+)
+def test_filters_that_leave_something_cost_nothing(probe, warned, filters):
+    session({"filters": filters})
+    assert warned() == []
+
+
 def test_a_warning_never_shows_a_text_that_may_be_a_secret(tmp_path, warned):
     write(tmp_path / ".kolo/config.toml", "collector = 'hunter2'\n")
     file_options(str(tmp_path))
