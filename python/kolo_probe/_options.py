@@ -122,6 +122,7 @@ OPTIONS = (
     Option("repr.types", _texts, (), 'Call that of these classes: "shop.models.Order", "shop.cart.Cart".'),
     Option("repr.max_us", _whole_number(1, 1_000_000), 1000,
            "Microseconds for one; a class that takes longer is not asked again."),
+    Option("one_trace_per_test", _flag, False, "A trace of its own for each test of pytest and unittest."),
     # What processors tell of a call: docs/processors.md.
     Option("processors", _texts, (), 'Your own processors: "shop.tracing:PROCESSOR", as module:attribute.'),
     Option("spans.enabled", _flag, True, "Ask processors at all, those that come along included."),

@@ -36,6 +36,11 @@ def trace_process(here: Session, kind: str, name: str) -> None:
     line are part of it."""
     if here.native is None:
         return
+    here.is_whole_process = True
+    if here.options["one_trace_per_test"]:
+        from kolo_probe._unittest import follow_unittest
+
+        follow_unittest(here, here.native)
     # Connected first, and only then the trace: a program that does nothing but call finds its events
     # being taken away from the start, and the time until then is not the trace's.
     here.native.register_profiler()

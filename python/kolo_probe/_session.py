@@ -27,7 +27,7 @@ SHUTDOWN_TIMEOUT_S = 5.0  # the longest that a process may wait at its exit for 
 class Session:
     """The native module and the options it was configured with; `native` is None where nothing is traced."""
 
-    __slots__ = ("config", "finalizer_pid", "follows_threads", "native", "options")
+    __slots__ = ("config", "finalizer_pid", "follows_threads", "is_whole_process", "native", "options")
 
     def __init__(self, native: Native | None, options: Mapping[str, Any], config: object = None) -> None:
         self.native = native
@@ -35,6 +35,7 @@ class Session:
         self.config = config  # the last of enable(config) that was looked at
         self.follows_threads = False
         self.finalizer_pid = 0
+        self.is_whole_process = False  # traced from its first line on: by `kolo-probe run` or KOLO_PROBE
 
 
 _session: Session | None = None

@@ -53,7 +53,10 @@ def _run_program(options: Any, words: list[str]) -> int:
         print(f"kolo-probe run: {error} (kolo-probe run --help shows examples)", file=sys.stderr)
         return _USAGE_ERROR
     _run.prepare(program)
-    here = process_session({"hook": options.hook} if options.hook else None)
+    config: dict[str, object] = {"hook": options.hook} if options.hook else {}
+    if options.one_trace_per_test:
+        config["one_trace_per_test"] = True
+    here = process_session(config or None)
     if here.native is not None and options.noop:
         here.native.register_noop_profiler()
     else:
@@ -68,6 +71,7 @@ class _NoOptions:
     name: str | None = None
     noop = False
     hook: str | None = None
+    one_trace_per_test = False
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -107,13 +111,19 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a program as python does, and record it",
         description="Runs a program as python does, and records every call of its code.",
-        usage="kolo-probe run [--name NAME] [--hook HOOK] [--noop] {SCRIPT | -m MODULE} [ARGUMENT ...]",
+        usage="kolo-probe run [--name NAME] [--hook HOOK] [--one-trace-per-test] [--noop] "
+        "{SCRIPT | -m MODULE} [ARGUMENT ...]",
     )
     run.add_argument("--name", help="what the trace is called; default: the program")
     run.add_argument(
         "--hook",
         choices=HOOKS,
         help="how calls are seen; default: the configuration's",
+    )
+    run.add_argument(
+        "--one-trace-per-test",
+        action="store_true",
+        help="a trace for each test that unittest, Django's runner or pytest runs, beside the program's",
     )
     run.add_argument(
         "--noop", action="store_true", help="a hook that does nothing, to measure what a hook costs"
