@@ -1,4 +1,4 @@
-"""`one_trace_per_test` under pytest, pytest-xdist, unittest and Django's runner, with the real native module."""
+"""`one_trace_per_test` with the real native module: pytest, pytest-xdist, unittest and Django's runner."""
 
 from __future__ import annotations
 
