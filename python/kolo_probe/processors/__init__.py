@@ -14,13 +14,14 @@ MODULES: tuple[str, ...] = (
     "aiohttp",
     "http_client",
     "httpx",
-    "requests",
-    "urllib",
-    "urllib3",
     "huey",
     "logging",
     "pytest",
+    "redis",
+    "requests",
     "unittest",
+    "urllib",
+    "urllib3",
 )
 
 

@@ -8,6 +8,7 @@ second one. A redirect that is a call of its own in the library (requests, urlli
 from __future__ import annotations
 
 from kolo_probe._links import outgoing_here
+from kolo_probe.processors._frames import of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,17 +72,6 @@ def link_processor(
 
 def build_context(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"max_text": config["spans.max_text"], "propagate": config["spans.propagate"]}
-
-
-def of_module(module: str) -> Callable[..., bool]:
-    """Whether a frame is that module's, or that of a copy in another package (pip._vendor.requests…); a file
-    of the program may have the same path."""
-
-    def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
-        name = frame.f_globals.get("__name__")
-        return type(name) is str and (name == module or name.endswith("." + module))
-
-    return call
 
 
 def span_name(data: Mapping[str, Any]) -> str:

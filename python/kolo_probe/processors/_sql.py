@@ -1,4 +1,5 @@
-"""Parameters of a query as they may be recorded: those that meet a column with a secret name are replaced.
+"""What the processors of databases share: Kolo's fields for a query, with its parameters as they may be
+recorded, those that meet a column with a secret name replaced.
 
 The encoder redacts by the name that a value has; a positional parameter has none but in the query's text, so
 that is read here, as far as needed to be on the safe side: of a comparison or an assignment that names a
@@ -7,11 +8,13 @@ secret, in whatever order, all parameters are; of a text that cannot be followed
 
 from __future__ import annotations
 
-from kolo_probe._redact import REDACTED, is_secret
+import time
+
+from kolo_probe._redact import REDACTED, is_secret, names_in_force
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from re import Match
     from typing import Any
 
@@ -30,6 +33,48 @@ _SEPARATORS = frozenset({
     "union", "values", "where",
 })  # fmt: skip
 _MOST_TEXT = 16_384  # characters, some milliseconds; a longer text is not followed
+
+
+def build_context(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "names": names_in_force(config["redact.add"], config["redact.remove"]),
+        "most": config["spans.max_items"],
+    }
+
+
+def start_fields(database: str | None, query: str, parameters: Any) -> dict[str, Any]:
+    """Kolo's fields of a query that begins, and already the query: it may be the last one to be seen."""
+    return {
+        "database": database,
+        "call_timestamp": time.time(),
+        "query_template": query,
+        "query": query,  # without its parameters put in: they could not be redacted there
+        "query_params": parameters,
+    }
+
+
+def end_fields(database: str | None, query: str, parameters: Any, rows: int | None) -> dict[str, Any]:
+    """Kolo's fields of a query that has run. Its rows are the program's to fetch; `rows` is their number."""
+    return {
+        "database": database,
+        "return_timestamp": time.time(),
+        "query_template": query,
+        "query": query,
+        "query_params": parameters,
+        "query_data": None,
+        "row_count": rows,
+    }
+
+
+def span_name(data: Mapping[str, Any]) -> str:
+    """ "SELECT users": what is done, and with which table first."""
+    words = data["query_template"][:4096].split()
+    name: str = words[0].upper() if words else ""
+    for word, following in zip(words, words[1:]):
+        if word.upper() in ("FROM", "INTO", "UPDATE", "TABLE"):
+            table = following.partition("(")[0].strip('"`;,')
+            return f"{name} {table[:80]}" if table else name
+    return name[:80]
 
 
 def shown_parameters(query: str, parameters: Any, names: Sequence[str], marker: str, most: int) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from kolo_probe.processors._frames import is_called_by, of_module
 from kolo_probe.processors._http import (
     body_of_request,
     body_of_response,
     failure_fields,
-    of_module,
     plain_headers,
     processor,
     request_fields,
@@ -27,17 +27,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
-    if not _is_ours(frame, event, arg, context):
-        return False
-    caller = frame.f_back
-    for _ in range(_MOST_WRAPPERS):
-        if caller is None:
-            break
-        code = caller.f_code
-        if any(code.co_name == name and code.co_filename.endswith(path) for name, path in _OUTER):
-            return False
-        caller = caller.f_back
-    return True
+    return _is_ours(frame, event, arg, context) and not is_called_by(frame, _OUTER, _MOST_WRAPPERS)
 
 
 def process(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,188 @@
+"""redis: every command of a client, synchronous or asyncio, and each pipeline as one.
+
+Not seen: a cluster's clients, and the connections of a PubSub that listens.
+"""
+
+from __future__ import annotations
+
+from kolo_probe._redact import REDACTED, is_secret, names_in_force
+from kolo_probe.processors._frames import of_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
+    from typing import Any
+
+_MOST_ARGUMENTS = 50  # of one command
+_MOST_COMMANDS = 100  # of one pipeline
+_MOST_NAME = 256  # characters; what is longer is no name
+
+# Their arguments are credentials, or may be.
+_SECRET = frozenset({"ACL", "AUTH", "CONFIG", "HELLO", "MIGRATE", "SENTINEL"})
+_WITHOUT_KEY = frozenset({
+    "CLIENT", "CLUSTER", "COMMAND", "DBSIZE", "ECHO", "EVAL", "EVALSHA", "FCALL", "FUNCTION", "INFO",
+    "LATENCY", "MEMORY", "MODULE", "OBJECT", "PING", "SCAN", "SCRIPT", "SELECT", "SLOWLOG", "WAIT", "XREAD",
+    "XREADGROUP",
+})  # fmt: skip
+
+
+def build_context(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"names": names_in_force(config["redact.add"], config["redact.remove"])}
+
+
+def span_name(data: Mapping[str, Any]) -> str | None:
+    """ "GET user:1", "pipeline of 3"."""
+    if "count" in data:
+        return f"pipeline of {data['count']}"
+    command, key = data["command"], data["key"]
+    return command if key is None else f"{command} {key}"
+
+
+def _sends_command(module: str) -> Callable[..., bool]:
+    is_ours = of_module(module)
+
+    def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
+        """A pipeline's execute_command only keeps the command, or calls immediate_execute_command."""
+        return is_ours(frame, event, arg, context) and not (
+            frame.f_code.co_name == "execute_command" and "command_stack" in frame.f_locals["self"].__dict__
+        )
+
+    return call
+
+
+def _sends_pipeline(module: str) -> Callable[..., bool]:
+    is_ours = of_module(module)
+
+    def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
+        return is_ours(frame, event, arg, context) and (
+            event != "call" or bool(frame.f_locals["self"].command_stack)
+        )
+
+    return call
+
+
+def process_command(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
+    given = frame.f_locals
+    command = given["args"]
+    fields = {
+        "command": None,
+        "key": None,
+        **_shown(command, context["names"]),
+        "server": _server(given["self"]),
+    }
+    if event == "unwind":
+        fields["exception"] = arg
+    elif event == "return":
+        fields["result"] = REDACTED if _is_secret(command, context["names"]) else arg
+    return fields
+
+
+def process_pipeline(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
+    given = frame.f_locals
+    # The pipeline has another, empty list when it is through.
+    stack = given["self"].command_stack if event == "call" else given.get("stack", ())
+    commands = [command for command, *_ in list(stack)[:_MOST_COMMANDS]]
+    names = context["names"]
+    shown = [_shown(command, names) for command in commands]
+    fields: dict[str, Any] = {
+        "command": "MULTI" if _is_transaction(given["self"].__dict__) else "PIPELINE",
+        "commands": [[one["command"], *one["arguments"]] for one in shown],
+        "count": len(stack),
+        "server": _server(given["self"]),
+    }
+    if event == "unwind":
+        fields["exception"] = arg
+    elif event == "return" and isinstance(arg, list):
+        fields["result"] = [
+            REDACTED if _is_secret(command, names) else result for command, result in zip(commands, arg)
+        ]
+    return fields
+
+
+def _is_transaction(pipeline: Mapping[str, Any]) -> bool:
+    return bool(
+        pipeline.get("transaction") or pipeline.get("is_transaction") or pipeline.get("explicit_transaction")
+    )
+
+
+def _shown(command: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """A command, its key and its arguments; from an argument on that has a secret name all are left out."""
+    name = _text(command[0]).upper() if command else ""
+    verb = name.partition(" ")[0]
+    if verb in _SECRET:
+        return {"command": name, "key": None, "arguments": [REDACTED] * (len(command) - 1)}
+    arguments: list[Any] = []
+    is_hidden = False
+    for argument in command[1 : _MOST_ARGUMENTS + 1]:
+        end = 0 if is_hidden else _end_of_secret_name(argument, names)
+        arguments.append(REDACTED if is_hidden else _text(argument)[:end] if end else argument)
+        is_hidden = is_hidden or end > 0
+    key = arguments[0] if arguments and verb not in _WITHOUT_KEY else None
+    return {
+        "command": name,
+        "key": _text(key) if isinstance(key, (str, bytes)) else None,
+        "arguments": arguments,
+    }
+
+
+def _is_secret(command: Sequence[Any], names: Sequence[str]) -> bool:
+    verb = _text(command[0]).upper().partition(" ")[0] if command else ""
+    return verb in _SECRET or any(
+        _end_of_secret_name(argument, names) for argument in command[1 : _MOST_ARGUMENTS + 1]
+    )
+
+
+def _end_of_secret_name(argument: Any, names: Sequence[str]) -> int:
+    """Where in "session:8f3a…" the secret begins; 0: this is no secret's name. What follows may be one."""
+    if not isinstance(argument, (str, bytes)) or len(argument) > _MOST_NAME:
+        return 0
+    text = _text(argument)
+    if not is_secret(text, names):
+        return 0
+    plain = text.lower().replace("-", "_").replace(" ", "_")
+    return min(plain.find(name) + len(name) for name in names if name in plain)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str.__str__(value) if isinstance(value, str) else type(value).__name__
+
+
+def _server(client: Any) -> str | None:
+    """ "localhost:6379/0" without the user and password that the pool knows too."""
+    known = client.connection_pool.connection_kwargs
+    if type(known) is not dict:
+        return None
+    where = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    return f"{where}/{known.get('db') or 0}"
+
+
+def _processor(module: str, co_names: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "co_names": co_names,
+        "path_fragment": f"/{module.replace('.', '/')}.py",
+        "call_type": "redis_command",
+        "return_type": "redis_response",
+        "subtype": "redis",
+        "kind": "redis",
+        "span_name": span_name,
+        "build_context": build_context,
+        **more,
+    }
+
+
+PROCESSORS = [
+    processor
+    for module in ("redis.client", "redis.asyncio.client")
+    for processor in (
+        _processor(
+            module,
+            ["execute_command", "immediate_execute_command"],
+            call=_sends_command(module),
+            process=process_command,
+        ),
+        _processor(module, ["execute"], call=_sends_pipeline(module), process=process_pipeline),
+    )
+]
