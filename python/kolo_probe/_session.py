@@ -67,8 +67,17 @@ def begin(here: Session, kind: str, name: str | None) -> int:
         _threads.follow_threads(native)
         follow_forks(native, SHUTDOWN_TIMEOUT_S)
     _threads.follow_late_imports(native)
+    _follow_queues()
     _flush_multiprocessing_child(here, native)
     return native.begin_trace(kind, None if name is None else encodable(name))
+
+
+def _follow_queues() -> None:
+    """Job queues, once the program has loaded them."""
+    if "huey.api" in sys.modules:
+        from kolo_probe._huey import follow_huey
+
+        follow_huey()
 
 
 def _start(config: object, defaults: Mapping[str, Any]) -> Session:

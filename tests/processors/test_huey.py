@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from driving import driven
+from tracing import traced_whole
 
+from kolo_probe import _huey
 from kolo_probe.processors.huey import PROCESSORS
 
 huey = pytest.importorskip("huey")
@@ -77,3 +79,57 @@ def test_what_only_shares_a_name_with_huey_is_none_of_its_jobs():
     with driven(PROCESSORS) as spans:
         elsewhere["execute"](3)
     assert spans == []
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    made = traced_whole(monkeypatch, _huey)
+    monkeypatch.setattr(huey.Huey, "_execute", huey.Huey._execute)  # put back what the next line replaces
+    _huey.follow_huey()
+    return made
+
+
+def test_each_execution_is_a_trace_in_a_consumer_that_is_traced_whole(queue, job, probe):
+    job(3)
+    job(4, fails=True)
+    assert queue.execute(queue.dequeue()) == 6
+    queue.execute(queue.dequeue())
+    assert [(trace["kind"], trace["name"], trace["ended"]) for trace in probe.traces] == [
+        ("job", f"{__name__}.pay", True)
+    ] * 2
+
+
+def test_elsewhere_it_is_none(queue, job, probe):
+    probe.here.is_whole_process = False
+    job(3)
+    assert queue.execute(queue.dequeue()) == 6
+    assert probe.traces == []
+
+
+def test_an_immediate_job_stays_in_the_trace_of_its_caller(queue, job, probe):
+    queue.immediate = True
+    probe.begin(None, "request", "GET /")
+    assert job(3)() == 6
+    assert len(probe.traces) == 1
+
+
+def test_following_twice_begins_one_trace_for_a_job(queue, job, probe):
+    _huey.follow_huey()
+    job(3)
+    queue.execute(queue.dequeue())
+    assert len(probe.traces) == 1
+
+
+def test_a_job_that_is_not_executed_is_no_trace(queue, job, probe):
+    job(3).revoke()
+    queue.execute(queue.dequeue())
+    assert probe.traces == []
+
+
+def test_importing_huey_in_a_trace_is_noticed_and_is_no_span(monkeypatch):
+    followed = []
+    monkeypatch.setattr(_huey, "follow", followed.append)
+    with driven(PROCESSORS) as spans:
+        exec(compile("Huey = 3", "/srv/huey/api.py", "exec"), {"__name__": "huey.api"})
+    assert spans == []
+    assert [found["Huey"] for found in followed] == [3]

@@ -1,6 +1,7 @@
 """huey's jobs: where they are enqueued, and where a consumer (or immediate mode) executes them.
 
-Both have Kolo's types; `action` tells them apart.
+Both have Kolo's types; `action` tells them apart. Each execution by a consumer is a trace, too: see
+kolo_probe/_huey.py.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str,
     return data
 
 
+def _follow(frame: FrameType, _event: str, _arg: Any, _context: Any) -> bool:
+    """The program has just imported huey, and its jobs are to be followed from the first on."""
+    from kolo_probe._huey import follow
+
+    follow(frame.f_globals)
+    return False  # an import is nothing to tell
+
+
 PROCESSORS: list[dict[str, Any]] = [
     {
         "co_names": ["enqueue", "execute"],
@@ -60,5 +69,14 @@ PROCESSORS: list[dict[str, Any]] = [
         "process": _process,
         "kind": "job",
         "span_name": "name",
-    }
+    },
+    {
+        "co_names": ["<module>"],
+        "path_fragment": "/huey/api.py",
+        "call_type": "huey_imported",
+        "return_type": "huey_imported",
+        "subtype": "huey",
+        "events": ["return"],
+        "call": _follow,
+    },
 ]
