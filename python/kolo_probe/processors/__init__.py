@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "httpx",
     "huey",
     "logging",
+    "psycopg",
     "pytest",
     "redis",
     "requests",
