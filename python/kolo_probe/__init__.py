@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from kolo_probe._enable import enable
 
-__all__ = ["__version__", "enable"]
+__all__ = ["__version__", "enable", "enabled"]
+
+enabled = enable  # as Kolo has it
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

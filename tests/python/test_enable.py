@@ -512,3 +512,7 @@ def test_an_async_generator_left_early_ends_its_trace(probe):
 
     asyncio.run(leave())
     assert probe.live == set()
+
+
+def test_kolos_other_name_for_it_is_the_same():
+    assert kolo_probe.enabled is kolo_probe.enable
