@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 EVENTS = ("call", "return", "unwind", "resume", "yield", "throw")
 KEYS = (
-    "build_context", "call", "call_type", "co_names", "events", "kind", "path_fragment", "process",
-    "resume_type", "return_type", "span_name", "subtype", "throw_type", "unwind_type", "yield_type",
+    "build_context", "call", "call_type", "co_names", "events", "joins", "kind", "path_fragment",
+    "process", "resume_type", "return_type", "span_name", "subtype", "throw_type", "unwind_type",
+    "yield_type",
 )  # fmt: skip
 _OUTCOMES = {"return": "returned", "unwind": "raised"}
 _MOST_CONTEXTS = 1024  # live traces of a process
@@ -49,11 +50,16 @@ class ProcessorError(Exception):
 
 
 class Processor:
-    """One processor, checked and with Kolo's defaults filled in. `label` names it in messages."""
+    """One processor, checked and with Kolo's defaults filled in. `label` names it in messages.
+
+    `joins(frame, event)`, which Kolo has not, gives calls that are one span the same key; None: a span of its
+    own. The span begins with the first of them that `call` lets through, and ends with the first end, or when
+    the next begins.
+    """
 
     __slots__ = (
-        "build_context", "call", "co_names", "ends", "events", "kind", "label", "path_fragment", "process",
-        "span_name", "starts", "subtype", "types",
+        "build_context", "call", "co_names", "ends", "events", "joins", "kind", "label", "path_fragment",
+        "process", "span_name", "starts", "subtype", "types",
     )  # fmt: skip
 
     def __init__(self, found: Mapping[str, Any], label: str) -> None:
@@ -77,6 +83,7 @@ class Processor:
         self.call = _function(found, "call")
         self.process = _function(found, "process")
         self.build_context = _function(found, "build_context")
+        self.joins = _function(found, "joins")
         self.kind = _optional_text(found, "kind") or call_type
         self.span_name = found.get("span_name")
         if not (self.span_name is None or isinstance(self.span_name, str) or callable(self.span_name)):
@@ -163,7 +170,7 @@ class Dispatcher:
         self._processors = processors
         self._config = config
         self._contexts: OrderedDict[int, dict[int, Any]] = OrderedDict()
-        self._open: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._open: OrderedDict[tuple[Any, int], int] = OrderedDict()
 
     def __call__(self, matched: Sequence[int], frame: FrameType, key: int, event: str, arg: Any) -> None:
         """One event of code that `matched` processors match. `key` tells one activation from all others that
@@ -174,22 +181,25 @@ class Dispatcher:
             processor = self._processors[index]
             if event not in processor.events:
                 continue
+            own: Any = key
             step = "call()"
             try:
+                if processor.joins is not None:
+                    own = processor.joins(frame, event) or key
                 context = self._context(trace, index, processor)
-                is_open = event in _OUTCOMES and (key, index) in self._open
+                is_open = event in _OUTCOMES and (own, index) in self._open
                 if processor.call is not None and not processor.call(frame, event, arg, context):
                     if is_open:
-                        self._end(processor, index, key, event, {})
+                        self._end(processor, index, own, event, {})
                     continue
                 step = "process()"
                 data = processor.process(frame, event, arg, context) if processor.process is not None else {}
                 step = "span"
-                self._tell(processor, index, key, event, {} if data is None else data)
+                self._tell(processor, index, own, event, {} if data is None else data)
             except Exception as error:
                 self._failed(processor, step, error)
-                if event in _OUTCOMES and (key, index) in self._open:
-                    self._end(processor, index, key, event, {})
+                if event in _OUTCOMES and (own, index) in self._open:
+                    self._end(processor, index, own, event, {})
 
     def _context(self, trace: int, index: int, processor: Processor) -> Any:
         """What `build_context` made for this processor in this trace."""
@@ -204,9 +214,11 @@ class Dispatcher:
             contexts[index] = processor.build_context(self._config)
         return contexts[index]
 
-    def _tell(self, processor: Processor, index: int, key: int, event: str, data: dict[str, Any]) -> None:
+    def _tell(self, processor: Processor, index: int, key: Any, event: str, data: dict[str, Any]) -> None:
         kind, name = processor.kind, processor.name_of(data)
         if event == "call" and processor.ends:
+            if processor.joins is not None and (key, index) in self._open:
+                self._end(processor, index, key, "return", {})
             span = self._probe.begin_span(kind, processor.types[event], processor.subtype, name, data)
             self._open[key, index] = span
             if len(self._open) > _MOST_OPEN:
@@ -218,7 +230,7 @@ class Dispatcher:
             self._probe.add_span(kind, processor.types[event], processor.subtype, name, data)
 
     def _end(
-        self, processor: Processor, index: int, key: int, event: str, data: dict[str, Any],
+        self, processor: Processor, index: int, key: Any, event: str, data: dict[str, Any],
         name: str | None = None,
     ) -> None:  # fmt: skip
         span = self._open.pop((key, index))

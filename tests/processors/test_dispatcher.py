@@ -108,6 +108,34 @@ def test_span_name_is_a_field_or_a_function():
     assert [span.name for span in spans] == ["A", "4 to pay"]
 
 
+def order(amount):
+    return pay(amount) + 1
+
+
+def test_calls_that_join_are_one_span_until_the_first_end_that_call_lets_through():
+    def joins(frame, event):
+        return None if (event, frame.f_code.co_name) == ("return", "pay") else "one"
+
+    def call(frame, event, arg, context):
+        return (event == "call") == (frame.f_code.co_name == "pay")
+
+    one = processor(co_names=["order", "pay"], joins=joins, call=call, process=told)
+    with driven([one]) as spans:
+        assert order(2) == 5
+    (span,) = spans
+    assert (span.start["event"], span.end["arg"], span.outcome) == ("call", "5", "returned")
+
+
+def test_a_call_that_joins_one_that_is_open_ends_it():
+    def joins(frame, event):
+        return "one" if event == "call" else None
+
+    with driven([processor(joins=joins, process=told)]) as spans:
+        pay(2)
+        pay(3)
+    assert [(span.start["amount"], span.end) for span in spans] == [(2, {}), (3, None)]
+
+
 @pytest.fixture
 def lines(monkeypatch):
     """The lines that the user was told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kolo_probe._redact import DEFAULT_NAMES
-from kolo_probe.processors._sql import FORMAT, QMARK, shown_parameters
+from kolo_probe.processors._sql import FORMAT, QMARK, read, shown_parameters, title
 
 HIDDEN = "[redacted]"
 
@@ -89,3 +89,41 @@ def test_nothing_is_run_to_see_parameters():
     assert shown("SELECT %s", Rows([1])) == "<Rows>"
     assert shown("SELECT %s", iter([1])) == "<list_iterator>"
     assert shown("SELECT 1", None) is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE u SET password = 'hunter2', a = 'plain'",
+        "UPDATE u SET password = E'hunter2', a = 'plain'",
+        "UPDATE u SET password = 'it''s hunter2', a = 'plain'",
+        "SELECT 'plain' FROM u WHERE password = \"hunter2\"",
+        "INSERT INTO u (name, password) VALUES ('plain', 'hunter2')",
+        "ALTER ROLE plain WITH PASSWORD 'hunter2'",
+    ],
+)
+def test_literals_are_left_out_of_the_text(sql):
+    assert "hunter2" not in read(sql, DEFAULT_NAMES, FORMAT).text
+    assert "plain" in read(sql, DEFAULT_NAMES, FORMAT).text
+
+
+def test_a_join_of_secret_columns_stays_as_it_is():
+    sql = 'SELECT 1 FROM "a" INNER JOIN "b" ON ("a"."token" = "b"."token") WHERE "a"."id" = %s'
+    assert read(sql, DEFAULT_NAMES, FORMAT).text == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ('SELECT "a"."id", "a"."from" FROM "shop_order" WHERE 1', "SELECT shop_order"),
+        ("  insert into `t` (a) values (1)", "INSERT t"),
+        ("UPDATE app.users SET a = 1", "UPDATE app.users"),
+        ("(SELECT 1 FROM a) UNION (SELECT 2 FROM b)", "SELECT a"),
+        ("CREATE TABLE IF NOT EXISTS x (a int)", "CREATE x"),
+        ("SAVEPOINT s1", "SAVEPOINT"),
+        ("BEGIN", "BEGIN"),
+        ("", None),
+    ],
+)
+def test_a_statements_name_says_what_it_does_and_to_what(sql, name):
+    assert title(sql) == name

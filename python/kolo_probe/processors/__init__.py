@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MODULES: tuple[str, ...] = (
+    "django_sql",
     "aiohttp",
     "http_client",
     "httpx",

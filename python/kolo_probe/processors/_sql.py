@@ -22,7 +22,7 @@ FORMAT = r"%\((?P<name>[^)]*)\)[a-z]|%[a-z]"  # psycopg, MySQLdb: %s, %(name)s
 QMARK = r"\?\d*|[:@$](?P<name>\w+)"  # sqlite3: ?, ?1, :name, @name, $name
 
 _TOKEN = r"""
-      '(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | ::\w* | %%     # literals, comments, casts
+      (?P<literal>'(?:[^']|'')*') | --[^\n]* | /\*.*?\*/ | ::\w* | %%     # comments, casts
     | (?P<marker>MARKER)
     | "(?P<quoted>(?:[^"]|"")*)" | `(?P<ticked>[^`]*)` | (?P<word>[^\W\d]\w*)
     | (?P<sign>[(),;.])
@@ -33,6 +33,74 @@ _SEPARATORS = frozenset({
     "union", "values", "where",
 })  # fmt: skip
 _MOST_TEXT = 16_384  # characters, some milliseconds; a longer text is not followed
+_MOST_KEPT = 1_024  # queries of a process
+
+
+class Query:
+    """What a query's text tells. `text` is the query without literals that are secret; `markers` are (name,
+    whether it is secret) of each parameter, None where the text cannot be followed; `mentions`: whether any
+    secret name occurs."""
+
+    __slots__ = ("markers", "mentions", "text")
+
+    def __init__(self, query: str, names: Sequence[str], marker: str) -> None:
+        # As names are compared; "access-key" is none in SQL, but may be quoted.
+        plain = query.lower().replace("-", "_").replace(" ", "_")
+        self.mentions = any(name in plain for name in names)
+        self.text = query
+        self.markers: list[tuple[str | None, bool]] | None = None
+        if not self.mentions:
+            return
+        start = query[:_MOST_TEXT]
+        found: list[tuple[str | None, bool]] = []
+        hidden: list[tuple[int, int]] = []
+        for clause in _clauses(start, marker):
+            is_hidden = any(is_secret(name, names) for name in clause.names)
+            found += [(name, is_hidden) for name in clause.markers]
+            hidden += clause.literals if is_hidden else []
+        self.markers = found if len(query) <= _MOST_TEXT else None
+        self.text = _without(start, hidden) + ("…" if len(query) > _MOST_TEXT else "")
+
+
+_queries: dict[tuple[str, tuple[str, ...], str], Query] = {}
+_titles: dict[str, str | None] = {}
+
+
+def read(query: str, names: Sequence[str], marker: str) -> Query:
+    """What is known of a query; each text is read once, as programs send the same ones all the time.
+
+    >>> read("UPDATE u SET password = 'hunter2'", ["password"], QMARK).text
+    "UPDATE u SET password = '[redacted]'"
+    """
+    key = (query, tuple(names), marker)
+    found = _queries.get(key)
+    if found is None:
+        if len(_queries) >= _MOST_KEPT:
+            _queries.clear()
+        found = _queries[key] = Query(query, names, marker)
+    return found
+
+
+def title(query: Any) -> str | None:
+    """What a query is called in lists: what it does, and to which table first: "SELECT auth_user"."""
+    if type(query) is not str:
+        return None
+    if query not in _titles:
+        if len(_titles) >= _MOST_KEPT:
+            _titles.clear()
+        _titles[query] = _title(query[:_MOST_TEXT])
+    return _titles[query]
+
+
+def _title(query: str) -> str | None:
+    import re
+
+    verb = re.match(r"\W*([A-Za-z]+)", query)
+    if verb is None:
+        return None
+    behind = r"\b(?:FROM|INTO|UPDATE|TABLE(?:\s+IF(?:\s+NOT)?\s+EXISTS)?)\s+[\"`\[]?([^\W\d][\w.$]*)"
+    table = re.search(behind, query, re.IGNORECASE)
+    return verb[1].upper() + (f" {table[1]}" if table is not None else "")
 
 
 def build_context(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,43 +154,40 @@ def shown_parameters(query: str, parameters: Any, names: Sequence[str], marker: 
     """
     if parameters is None or type(parameters) not in (list, tuple, dict):
         return None if parameters is None else f"<{type(parameters).__name__}>"
-    # As names are compared; "access-key" is none in SQL, but may be quoted.
-    plain = query.lower().replace("-", "_").replace(" ", "_")
-    mentions = any(name in plain for name in names)
+    known = read(query, names, marker)
     if type(parameters) is dict:
-        if not mentions:
+        if not known.mentions:
             return parameters
-        if len(query) > _MOST_TEXT:
+        if known.markers is None:
             return dict.fromkeys(parameters, REDACTED)
-        secret = {name for name, is_hidden in _markers(query, names, marker) if is_hidden}
+        secret = {name for name, is_hidden in known.markers if is_hidden}
         return {key: REDACTED if key in secret else value for key, value in parameters.items()}
     given = list(parameters[: most + 1])
-    if not mentions:
+    if not known.mentions:
         return given
-    found = _markers(query, names, marker) if len(query) <= _MOST_TEXT else []
-    if len(found) != len(parameters):
+    if known.markers is None or len(known.markers) != len(parameters):
         return [REDACTED] * len(given)
-    return [REDACTED if is_hidden else value for value, (_, is_hidden) in zip(given, found)]
+    return [REDACTED if is_hidden else value for value, (_, is_hidden) in zip(given, known.markers)]
 
 
-def _markers(query: str, names: Sequence[str], marker: str) -> list[tuple[str | None, bool]]:
-    """(name, whether it is secret) of each parameter's marker in the text."""
-    found: list[tuple[str | None, bool]] = []
-    for clause in _clauses(query, marker):
-        is_hidden = any(is_secret(name, names) for name in clause.names)
-        found += [(name, is_hidden) for name in clause.markers]
-    return found
+def _without(query: str, hidden: list[tuple[int, int]]) -> str:
+    pieces, at = [], 0
+    for start, end in hidden:
+        pieces += [query[at : start + 1], REDACTED]
+        at = end - 1  # its quotes stay
+    return "".join([*pieces, query[at:]])
 
 
 class _Clause:
     """A comparison, an assignment, or one value of VALUES with its column's name."""
 
-    __slots__ = ("depth", "markers", "names")
+    __slots__ = ("depth", "literals", "markers", "names")
 
     def __init__(self, depth: int, names: Sequence[str] = ()) -> None:
         self.depth = depth
         self.names = list(names)
         self.markers: list[str | None] = []
+        self.literals: list[tuple[int, int]] = []
 
 
 def _clauses(query: str, marker: str) -> Iterator[_Clause]:
@@ -136,6 +201,8 @@ def _clauses(query: str, marker: str) -> Iterator[_Clause]:
         word, sign = (token["word"] or "").lower(), token["sign"]
         if token["marker"]:
             clause.markers.append(token["name"])
+        elif token["literal"] or (token["quoted"] and _is_literal(token)):
+            clause.literals.append(token.span())
         elif sign == "(":
             depth += 1
             if is_values and depth == 1:
@@ -171,6 +238,12 @@ def _clauses(query: str, marker: str) -> Iterator[_Clause]:
         elif token["quoted"] or token["ticked"] or word:
             clause.names.append(token["quoted"] or token["ticked"] or word)
     yield clause
+
+
+def _is_literal(quoted: Match[str]) -> bool:
+    """Whether "…" may be what MySQL and SQLite take for a literal where no column is called that."""
+    query, start = quoted.string, quoted.start()
+    return "=" in query[max(0, start - 2) : start] and not query.startswith(".", quoted.end())
 
 
 def _tokens(query: str, marker: str) -> Iterator[Match[str]]:

@@ -1,0 +1,195 @@
+"""SQL that Django sends, through the ORM or a cursor: one span for each statement.
+
+A statement begins where a cursor sends it (CursorWrapper: text and parameters are known, also when it never
+comes back). A raw cursor's ends there as well: its rows are the program's to fetch. One of the ORM's ends
+with the compiler's execute_sql(), which has fetched the rows by then; what iterator() fetches later is left
+alone. So a QuerySet that needs no statement has no span.
+
+Fields and types are Kolo's (start_sql_query, end_sql_query), and `alias`, `many`, `columns`, `row_count`.
+"""
+
+from __future__ import annotations
+
+from kolo_probe._redact import REDACTED, is_secret, names_in_force
+from kolo_probe.processors import _sql
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+    from typing import Any
+
+_CURSORS = "django.db.backends.utils"
+_COMPILERS = "django.db.models.sql.compiler"
+_SENDS = "_execute_with_wrappers"
+_MOST_ROWS = 100
+_MOST_KEPT = 1_024  # queries of a process
+_NEAR = 8  # frames between a compiler and its cursor: debug wrappers, and patches of other tools
+
+
+class _Context:
+    """The secret names in force, and the columns of the queries that were sent with them."""
+
+    __slots__ = ("columns", "names")
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.columns: dict[str, list[tuple[str, bool]]] = {}
+
+
+_contexts: dict[tuple[tuple[str, ...], tuple[str, ...]], _Context] = {}
+
+
+def _context(config: Mapping[str, Any]) -> _Context:
+    # A process has one configuration, and a trace for each request.
+    key = (tuple(config["redact.add"]), tuple(config["redact.remove"]))
+    if key not in _contexts:
+        _contexts[key] = _Context(tuple(names_in_force(*key)))
+    return _contexts[key]
+
+
+def _is_statement(frame: FrameType, event: str, _arg: Any, _context: Any) -> bool:
+    module = frame.f_globals.get("__name__")
+    if frame.f_code.co_name == _SENDS:
+        return module == _CURSORS and (event == "call" or not _is_compilers(frame))
+    # Without a cursor there was nothing to send.
+    return module == _COMPILERS and event != "call" and frame.f_locals.get("cursor") is not None
+
+
+def _joined(frame: FrameType, event: str) -> object:
+    """A statement's key where two calls tell of it: the compiler's cursor, which both know."""
+    told = frame.f_locals
+    if frame.f_code.co_name != _SENDS:
+        cursor = told.get("cursor")
+        return None if cursor is None else ("cursor", id(cursor))
+    return ("cursor", id(told["self"])) if event == "call" and _is_compilers(frame) else None
+
+
+def _is_compilers(frame: FrameType) -> bool:
+    """Whether the cursor of this frame was asked by a compiler, which will tell how it ended."""
+    above = frame.f_back
+    for _ in range(_NEAR):
+        if above is None or above.f_code.co_name == _SENDS:  # a statement of somebody's execute_wrapper
+            return False
+        if above.f_code.co_name == "execute_sql" and above.f_globals.get("__name__") == _COMPILERS:
+            return above.f_locals.get("cursor") is frame.f_locals.get("self")
+        above = above.f_back
+    return False
+
+
+def _process(frame: FrameType, event: str, arg: Any, context: _Context) -> dict[str, Any]:
+    told = frame.f_locals
+    if event == "call":
+        return _start(told, context)
+    if event == "unwind":
+        return {"exception": arg}
+    if frame.f_code.co_name == _SENDS:
+        return _sent(told)
+    return _fetched(told, arg, context)
+
+
+def _start(told: Any, context: _Context) -> dict[str, Any]:
+    connection = told["self"].db
+    sql, params, many = told["sql"], told["params"], told["many"]
+    data = {"database": connection.vendor, "alias": connection.alias, "many": many}
+    if not isinstance(sql, str):  # psycopg.sql.Composed: only its driver can say what it is
+        return {"query_template": f"<{type(sql).__name__}>", "query_params": None, **data}
+    query = str.__str__(sql)
+    text = _sql.read(query, context.names, _sql.FORMAT).text
+    return {"query_template": text, "query_params": _parameters(query, params, many, context), **data}
+
+
+def _parameters(query: str, params: Any, many: bool, context: _Context) -> Any:
+    def shown(given: Any) -> Any:
+        return _sql.shown_parameters(query, given, context.names, _sql.FORMAT, _MOST_ROWS)
+
+    if many and type(params) in (list, tuple):
+        return [shown(row) for row in params[:_MOST_ROWS]]
+    return shown(params)
+
+
+def _sent(told: Any) -> dict[str, Any]:
+    cursor = told["self"].cursor
+    described = cursor.description
+    return {
+        "query_data": None,
+        "columns": [column[0] for column in described] if described else None,
+        "row_count": _count(cursor),
+    }
+
+
+def _count(cursor: Any) -> int | None:
+    try:
+        count = cursor.rowcount
+    except Exception:  # a driver's, of a cursor that is closed
+        return None
+    return count if type(count) is int and count >= 0 else None
+
+
+def _fetched(told: Any, arg: Any, context: _Context) -> dict[str, Any]:
+    """What execute_sql() has returned: chunks of rows, one row, a number of rows; or a cursor or generator,
+    from which others will fetch."""
+    if type(arg) is int:
+        return {"query_data": arg, "columns": None, "row_count": arg}
+    if type(arg) not in (list, tuple) or not arg:
+        is_iterator = arg is not None and arg is not told["cursor"] and type(arg) is not list
+        count = None if is_iterator else _count(told["cursor"].cursor)
+        return {"query_data": arg if type(arg) is list else None, "columns": None, "row_count": count}
+    columns = _columns(told, context)
+    hidden = frozenset(at for at, (_, is_hidden) in enumerate(columns) if is_hidden)
+    if type(arg) is tuple:
+        data, count = _row(arg, hidden), 1
+    elif type(arg[0]) is list:
+        data, count = [[_row(row, hidden) for row in arg[0][:_MOST_ROWS]]], sum(map(len, arg))
+    else:
+        data, count = [_row(row, hidden) for row in arg[:_MOST_ROWS]], len(arg)
+    return {"query_data": data, "columns": [name for name, _ in columns] or None, "row_count": count}
+
+
+def _row(row: Any, hidden: frozenset[int]) -> Any:
+    if not hidden or type(row) not in (list, tuple):
+        return row
+    return tuple(REDACTED if at in hidden else value for at, value in enumerate(row))
+
+
+def _columns(told: Any, context: _Context) -> list[tuple[str, bool]]:
+    """The columns of the rows as (name, whether it is secret); worked out once for each query."""
+    compiler = vars(told["self"])
+    fields = compiler.get("returning_fields")
+    if fields:  # INSERT … RETURNING
+        names = [str(vars(field)["column"]) for field in fields]
+        return [(name, is_secret(name, context.names)) for name in names]
+    query = str.__str__(told["sql"])
+    found = context.columns.get(query)
+    if found is None:
+        if len(context.columns) >= _MOST_KEPT:
+            context.columns.clear()
+        selected = compiler.get("select") or ()
+        found = [_column(text, alias, context.names) for _, (text, _), alias in selected]
+        context.columns[query] = found
+    return found
+
+
+def _column(text: str, alias: str | None, names: Sequence[str]) -> tuple[str, bool]:
+    """A column of a SELECT list: its alias, or its own name without the table's. An expression is secret when
+    one of the columns in it is."""
+    import re
+
+    own = re.sub(r"[\w\"`\]\[]+\.(?=[\w\"`\[])", "", text)
+    return alias or own.strip('"`[]'), is_secret(alias or "", names) or is_secret(own, names)
+
+
+PROCESSORS: list[dict[str, Any]] = [
+    {
+        "co_names": (_SENDS, "execute_sql"),
+        "path_fragment": "django/db/",
+        "call_type": "start_sql_query",
+        "return_type": "end_sql_query",
+        "kind": "sql",
+        "call": _is_statement,
+        "joins": _joined,
+        "process": _process,
+        "build_context": _context,
+        "span_name": lambda data: _sql.title(data.get("query_template")),
+    }
+]
