@@ -178,7 +178,10 @@ def _take(usable: dict[str, Any], key: str, value: Any, source: str) -> None:
         usable[key] = accepted
     if complaint is not None:
         # The value itself is not shown: it may be a secret that was put under a wrong name.
-        rest = "" if accepted is not UNUSABLE else f", not {_kind(value)}; the default is used"
+        kind = _kind(value)
+        if "one of" not in complaint:
+            kind = kind.replace("another", "a")
+        rest = "" if accepted is not UNUSABLE else f", not {kind}; the default is used"
         warn(f"{source}: {key} {complaint}{rest}")
 
 

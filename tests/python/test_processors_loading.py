@@ -208,7 +208,7 @@ def test_an_unknown_key_costs_one_line_and_the_processor_works(folder, warned):
 @pytest.mark.parametrize(
     ("value", "usable", "said"),
     [
-        ("shop:P", {}, "processors must be a list of strings, not another string; the default is used"),
+        ("shop:P", {}, "processors must be a list of strings, not a string; the default is used"),
         ({"a": "b"}, {}, "processors must be a list of strings, not a dict; the default is used"),
         ([3, "shop:P"], {"processors": ["shop:P"]}, "processors must hold non-empty strings only"),
     ],
