@@ -42,20 +42,13 @@ def test_a_query_is_one_span_with_kolos_fields(connection, server):
         "returned",
     )
     assert span.name == "SELECT items"
-    query = {
+    assert span.start == {
         "database": "shop",
         "query_template": "SELECT n FROM items WHERE id = %s",
-        "query": "SELECT n FROM items WHERE id = %s",
         "query_params": [7],
+        "many": False,
     }
-    assert span.start == {**query, "call_timestamp": span.start["call_timestamp"]}
-    assert span.end == {
-        **query,
-        "return_timestamp": span.end["return_timestamp"],
-        "query_data": None,
-        "row_count": 1,
-    }
-    assert span.end["return_timestamp"] >= span.start["call_timestamp"]
+    assert span.end == {"query_data": None, "row_count": 1}
     assert rows.fetchall() == [(1,)]
     assert server.got == ["SELECT n FROM items WHERE id = $1"]
 
@@ -63,8 +56,7 @@ def test_a_query_is_one_span_with_kolos_fields(connection, server):
 def test_an_error_is_told_with_its_exception(connection):
     with driven(ALL) as spans, pytest.raises(psycopg.errors.SyntaxError) as raised:
         connection.execute("SELECT fails", None)
-    assert (spans[0].outcome, spans[0].end["exception"]) == ("raised", raised.value)
-    assert (spans[0].end["row_count"], spans[0].end["query_params"]) == (None, None)
+    assert (spans[0].outcome, spans[0].end) == ("raised", {"exception": raised.value})
 
 
 def test_a_closed_connection_fails_as_ever(connection):
@@ -72,7 +64,7 @@ def test_a_closed_connection_fails_as_ever(connection):
     connection.close()
     with driven(ALL) as spans, pytest.raises(psycopg.OperationalError):
         cursor.execute("SELECT 1")
-    assert (spans[0].end["database"], spans[0].outcome) == (None, "raised")
+    assert (spans[0].start["database"], spans[0].outcome) == (None, "raised")
 
 
 def test_asynchronous_cursors(server):
@@ -83,7 +75,7 @@ def test_asynchronous_cursors(server):
 
     with driven(ALL) as spans:
         asyncio.run(main())
-    assert [(span.name, span.end["query_params"]) for span in spans] == [("SELECT items", {"id": 7})]
+    assert [(span.name, span.start["query_params"]) for span in spans] == [("SELECT items", {"id": 7})]
 
 
 def test_many_at_once_and_streams_are_one_span_each(connection):
@@ -110,6 +102,7 @@ def test_no_secret_is_told(connection):
         connection.execute("SELECT 1 WHERE token = %(t)s", {"t": "hunter2"})
         connection.cursor().executemany("INSERT INTO users (a, jwt) VALUES (%s, %s)", [(1, "hunter2")])
         psycopg.ClientCursor(connection).execute("SELECT 1 WHERE token = %s", ["hunter2"])
+        connection.execute("UPDATE users SET password = 'hunter2'")
     assert "hunter2" not in str([(span.name, span.start, span.end) for span in spans])
     assert spans[0].start["query_params"] == ["[redacted]", 7]
 
@@ -153,5 +146,5 @@ def test_of_psycopg2_the_cursors_that_are_python(server):
                 cursor.execute("SELECT n FROM items WHERE token = %s", ("hunter2",))
                 assert len(cursor.fetchall()) == 1
     connection.close()
-    told = [(span.subtype, span.name, span.end["query_params"], span.end["database"]) for span in spans]
+    told = [(span.subtype, span.name, span.start["query_params"], span.start["database"]) for span in spans]
     assert told == [("psycopg2", "SELECT items", ["[redacted]"], "shop")] * 2  # the third is C code

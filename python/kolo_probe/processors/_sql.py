@@ -8,8 +8,6 @@ secret, in whatever order, all parameters are; of a text that cannot be followed
 
 from __future__ import annotations
 
-import time
-
 from kolo_probe._redact import REDACTED, is_secret, names_in_force
 
 TYPE_CHECKING = False
@@ -34,6 +32,7 @@ _SEPARATORS = frozenset({
 })  # fmt: skip
 _MOST_TEXT = 16_384  # characters, some milliseconds; a longer text is not followed
 _MOST_KEPT = 1_024  # queries of a process
+_MOST_ROWS = 10  # of executemany's parameters
 
 
 class Query:
@@ -110,39 +109,31 @@ def build_context(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def start_fields(database: str | None, query: str, parameters: Any) -> dict[str, Any]:
-    """Kolo's fields of a query that begins, and already the query: it may be the last one to be seen."""
-    return {
-        "database": database,
-        "call_timestamp": time.time(),
-        "query_template": query,
-        "query": query,  # without its parameters put in: they could not be redacted there
-        "query_params": parameters,
-    }
+def start_fields(
+    database: str | None, query: str, parameters: Any, many: bool, marker: str, context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Kolo's fields of a query that begins; `parameters` are those of each row when there are `many`."""
+    names, most = context["names"], context["most"]
+    shown: Any
+    if not many:
+        shown = shown_parameters(query, parameters, names, marker, most)
+    elif type(parameters) in (list, tuple):
+        rows = parameters[:_MOST_ROWS]
+        shown = [shown_parameters(query, row, names, marker, most) for row in rows]
+    else:  # perhaps an iterator, which is the program's
+        shown = f"<{type(parameters).__name__}>"
+    text = read(query, names, marker).text
+    return {"query_template": text, "query_params": shown, "database": database, "many": many}
 
 
-def end_fields(database: str | None, query: str, parameters: Any, rows: int | None) -> dict[str, Any]:
+def end_fields(rows: object) -> dict[str, Any]:
     """Kolo's fields of a query that has run. Its rows are the program's to fetch; `rows` is their number."""
-    return {
-        "database": database,
-        "return_timestamp": time.time(),
-        "query_template": query,
-        "query": query,
-        "query_params": parameters,
-        "query_data": None,
-        "row_count": rows,
-    }
+    return {"query_data": None, "row_count": rows if type(rows) is int and rows >= 0 else None}
 
 
-def span_name(data: Mapping[str, Any]) -> str:
-    """ "SELECT users": what is done, and with which table first."""
-    words = data["query_template"][:4096].split()
-    name: str = words[0].upper() if words else ""
-    for word, following in zip(words, words[1:]):
-        if word.upper() in ("FROM", "INTO", "UPDATE", "TABLE"):
-            table = following.partition("(")[0].strip('"`;,')
-            return f"{name} {table[:80]}" if table else name
-    return name[:80]
+def title_of(data: Mapping[str, Any]) -> str | None:
+    """`span_name` of a query's fields."""
+    return title(data.get("query_template"))
 
 
 def shown_parameters(query: str, parameters: Any, names: Sequence[str], marker: str, most: int) -> Any:

@@ -7,14 +7,7 @@ psycopg2 there are psycopg2.extras' cursors (DictCursor, RealDictCursor, NamedTu
 from __future__ import annotations
 
 from kolo_probe.processors._frames import is_called_by, of_module
-from kolo_probe.processors._sql import (
-    FORMAT,
-    build_context,
-    end_fields,
-    shown_parameters,
-    span_name,
-    start_fields,
-)
+from kolo_probe.processors._sql import FORMAT, build_context, end_fields, start_fields, title_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +15,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-_MOST_ROWS = 10  # of executemany's parameters
 _MOST_DEPTH = 8  # of queries composed of queries
 
 # Django tells its queries itself; a cursor of psycopg2.extras may build upon another.
@@ -41,13 +33,14 @@ def _of_program(module: str) -> Callable[..., bool]:
 
 def process(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
     given = frame.f_locals
-    cursor = given["self"]
+    if event == "unwind":
+        return {"exception": arg}
+    if event == "return":
+        return end_fields(given["self"].rowcount)
     query = text_of(given["query"] if "query" in given else given["statement"])
-    parameters = _parameters(given, query, context)
-    if event == "call":
-        return start_fields(_database(cursor), query, parameters)
-    fields = end_fields(_database(cursor), query, parameters, None if event == "unwind" else cursor.rowcount)
-    return {**fields, "exception": arg} if event == "unwind" else fields
+    is_many = "params_seq" in given
+    parameters = given["params_seq"] if is_many else given.get("params", given.get("vars"))
+    return start_fields(_database(given["self"]), query, parameters, is_many, FORMAT, context)
 
 
 def text_of(query: Any, depth: int = 0) -> str:
@@ -65,17 +58,6 @@ def text_of(query: Any, depth: int = 0) -> str:
     if kind == "Composed" and depth < _MOST_DEPTH:
         return "".join(text_of(part, depth + 1) for part in parts)
     return f"<{kind}>"
-
-
-def _parameters(given: dict[str, Any], query: str, context: dict[str, Any]) -> Any:
-    names, most = context["names"], context["most"]
-    if "params_seq" in given:  # executemany: perhaps an iterator, which is the program's
-        rows = given["params_seq"]
-        if type(rows) not in (list, tuple):
-            return f"<{type(rows).__name__}>"
-        return [shown_parameters(query, row, names, FORMAT, most) for row in rows[:_MOST_ROWS]]
-    parameters = given["params"] if "params" in given else given.get("vars")
-    return shown_parameters(query, parameters, names, FORMAT, most)
 
 
 def _database(cursor: Any) -> str | None:
@@ -96,7 +78,7 @@ def _processor(module: str, co_names: list[str]) -> dict[str, Any]:
         "return_type": "end_sql_query",
         "subtype": module.partition(".")[0],
         "kind": "sql",
-        "span_name": span_name,
+        "span_name": title_of,
         "build_context": build_context,
         "call": _of_program(module),
         "process": process,
