@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from test_native_run import activations, command, only_trace, outcome
 from test_run import script
+
+import kolo_probe
 
 TABLE_FILE = Path(__file__).parents[1] / "filters/cases.json"
 TABLE = json.loads(TABLE_FILE.read_text("utf-8"))
@@ -81,3 +84,48 @@ def test_a_project_below_lib_python_with_a_package_called_kolo_is_recorded_and_l
     assert [found["qualname"] for found in recorded] == [
         "__main__.<module>", "kolo.<module>", "kolo.config.<module>", "__main__.main", "kolo.config.price",
     ]  # fmt: skip
+
+
+# A build backend of its own, so that nothing needs to be downloaded: PEP 660's editable wheel is a .pth file.
+BACKEND = """
+import os, zipfile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name, info = "shop_of_a_test-1-py3-none-any.whl", "shop_of_a_test-1.dist-info"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("shop_of_a_test.pth", os.getcwd())
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: shop-of-a-test\\nVersion: 1\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+SELLING = """
+import sys; sys.path.append(sys.argv[1])
+import kolo_probe
+from kolo_probe import _probe
+from shop_of_a_test import sell
+with kolo_probe.enable({"collector": "off"}):
+    sell()
+print(sell.__code__.co_filename, _probe.status()["emitted"])
+"""
+
+
+def test_an_editable_install_is_recorded(tmp_path):
+    project, python = tmp_path / "project", tmp_path / "env/bin/python"
+    (project / "shop_of_a_test").mkdir(parents=True)
+    (project / "shop_of_a_test/__init__.py").write_text("def sell():\n    pass\n")
+    (project / "backend.py").write_text(BACKEND)
+    (project / "pyproject.toml").write_text(PYPROJECT)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "install", *options, "-e", project], check=True)
+    package = os.path.dirname(os.path.dirname(kolo_probe.__file__))
+    said = subprocess.run([python, "-c", SELLING, package], capture_output=True, text=True, cwd=tmp_path)
+    assert said.stdout == f"{project}/shop_of_a_test/__init__.py 2\n", said.stderr
