@@ -72,7 +72,6 @@ def databases() -> Iterator[None]:
         yield
     finally:
         for connection in connections.all(initialized_only=True):
-            connection.inc_thread_sharing()
-            connection.close()
-            connection.connection = None
+            if connection.connection is not None:
+                connection.connection.close()  # as Django leaves one in memory open
         connections.settings, connections._connections = before, open_before

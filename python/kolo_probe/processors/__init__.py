@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 MODULES: tuple[str, ...] = (
+    "django_middleware",
+    "django_process",
+    "django_signals",
     "django_sql",
+    "django_templates",
     "aiohttp",
     "http_client",
     "httpx",

@@ -1,0 +1,105 @@
+"""What is told of a template: its name and what it sees, and nothing of that evaluated."""
+
+from __future__ import annotations
+
+import pytest
+from django.template import Context, Template, TemplateDoesNotExist
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.test.utils import setup_test_environment, teardown_test_environment
+from django.utils.functional import SimpleLazyObject
+from django_project import databases, project
+from driving import driven
+
+from kolo_probe.processors.django_templates import PROCESSORS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settings():
+    with project():
+        yield
+
+
+def nested(spans):
+    return [span.name for span in spans]
+
+
+def test_a_page_with_what_it_extends_and_includes():
+    with driven(PROCESSORS) as spans:
+        assert render_to_string("page.html", {"title": "T"}) == "<html>part 3 T</html>"
+    assert nested(spans) == ["page.html", "base.html", "part.html"]
+    page, _, part = spans
+    assert (page.kind, page.type, page.end_type) == (
+        "template",
+        "django_template_start",
+        "django_template_end",
+    )
+    assert page.start == {"template": "page.html", "context": {"title": "T"}}
+    assert page.end == {"template": "page.html"}
+    assert (part.start["context"]["price"], part.start["context"]["title"]) == (3, "T")
+
+
+def test_the_views_variables_come_before_those_of_context_processors():
+    request = RequestFactory().get("/")
+    with driven(PROCESSORS) as spans:
+        render_to_string("part.html", {"price": 5}, request)
+    context = spans[0].start["context"]
+    assert next(iter(context)) == "price"
+    assert context["request"] is request
+    assert {"True", "False", "None"}.isdisjoint(context)
+
+
+def test_the_test_clients_rendering():
+    setup_test_environment()
+    try:
+        with driven(PROCESSORS) as spans:
+            render_to_string("page.html", {"title": "T"})
+    finally:
+        teardown_test_environment()
+    assert nested(spans) == ["page.html", "base.html", "part.html"]
+    assert spans[0].start["context"]["title"] == "T"
+
+
+def test_a_template_without_a_name():
+    with driven(PROCESSORS) as spans:
+        Template("{{ a }}").render(Context({"a": 1}))
+    assert nested(spans) == ["<unknown source>"]
+
+
+def test_an_error_in_a_template_ends_all_that_it_leaves():
+    with driven(PROCESSORS) as spans, pytest.raises(TemplateDoesNotExist):
+        render_to_string("broken.html", {})
+    assert [(span.name, span.outcome) for span in spans] == [
+        ("broken.html", "raised"),
+        ("part.html", "returned"),
+    ]
+    assert isinstance(spans[0].end["exception"], TemplateDoesNotExist)
+
+
+def test_nothing_lazy_is_evaluated_and_nothing_called():
+    from django.contrib.auth.models import User
+
+    def never():
+        raise AssertionError("evaluated")
+
+    with databases():
+        context = {"users": User.objects.all(), "lazy": SimpleLazyObject(never), "call": never}
+        with driven(PROCESSORS) as spans:
+            render_to_string("part.html", context)
+        assert context["users"]._result_cache is None
+    assert spans[0].start["context"]["users"] is context["users"]
+
+
+def test_a_context_of_its_own_kind_is_read_without_its_code():
+    class Layer:
+        def __contains__(self, key):
+            return False
+
+        def keys(self):
+            raise AssertionError("read")
+
+    context = Context({"a": 1})
+    context.dicts.append(Layer())
+    with driven(PROCESSORS) as spans:
+        Template("x", name="x").render(context)
+    assert spans[0].start["context"] == {"a": 1}
