@@ -131,6 +131,8 @@ OPTIONS = (
     Option("spans.max_bytes", _whole_number(64, 1_048_576), 24_576, "Bytes of what is told at once."),
     Option("spans.propagate", _flag, True,
            "Send a traceparent header with requests and jobs, to link the traces of other services."),
+    Option("spans.sqlite3", _flag, False,
+           "Tell the queries of sqlite3 used directly; its connections then are of a subclass."),
     # Secrets: values under these names are replaced before they leave the process.
     Option("redact.add", _texts, (), "Names to redact besides the default ones."),
     Option("redact.remove", _texts, (), "Default names not to redact."),

@@ -262,6 +262,10 @@ def load(options: Mapping[str, Any]) -> list[Processor]:
     found: list[tuple[Any, str]] = [
         (one, f"{one.get('subtype') or one['call_type']} (built in)") for one in built_in()
     ]
+    if options["spans.sqlite3"]:
+        from kolo_probe.processors._sqlite3_cursor import follow
+
+        follow()
     found += _from_entry_points()
     found += _from_configuration(options["processors"])
     loaded = [checked(one, label) for one, label in found]

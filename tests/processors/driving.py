@@ -22,7 +22,7 @@ from kolo_probe._options import OPTIONS
 from kolo_probe._processors import Dispatcher, Processor
 
 CAN_SUSPEND = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
-YIELDS = ("YIELD", "SEND")
+YIELDS = ("YIELD", "SEND", "RESUME")  # RESUME: as Python 3.12 and 3.13 say it
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Driver:
         return self._local
 
     def _local(self, frame, event, arg):
-        if event == "exception":
+        if event == "exception" and arg[0] is not StopIteration:  # which ends an await up to Python 3.11
             self._raised[frame] = arg[1]
             self._unwinding.add(frame)
         elif event == "line":
@@ -102,11 +102,12 @@ class Driver:
         elif event == "return" and frame in self._keys:
             is_unwinding = frame in self._unwinding
             self._unwinding.discard(frame)
-            at = _instruction(frame)
-            if arg is None and not at.startswith("RETURN") and (is_unwinding or not at.startswith(YIELDS)):
+            at, following = _instructions(frame)
+            is_yield = at.startswith(YIELDS) or following == "YIELD_FROM"
+            if arg is None and not at.startswith("RETURN") and (is_unwinding or not is_yield):
                 # A handler that raises again fires no second "exception".
                 self._tell(self.matches(frame.f_code), frame, "unwind", self._raised.get(frame))
-            elif frame.f_code.co_flags & CAN_SUSPEND and at.startswith(YIELDS):
+            elif frame.f_code.co_flags & CAN_SUSPEND and is_yield:
                 self._suspended.add(frame)
                 self._tell(self.matches(frame.f_code), frame, "yield", arg)
                 return self._local
@@ -125,11 +126,12 @@ class Driver:
             sys.settrace(before)
 
 
-def _instruction(frame) -> str:
+def _instructions(frame) -> tuple[str, str]:
+    """The last one that ran, and the one behind it: up to Python 3.10 that is the YIELD_FROM of an await."""
     import dis
 
-    at = [one.opname for one in dis.get_instructions(frame.f_code) if one.offset == frame.f_lasti]
-    return at[0] if at else ""
+    names = {one.offset: one.opname for one in dis.get_instructions(frame.f_code)}
+    return names.get(frame.f_lasti, ""), names.get(frame.f_lasti + 2, "")
 
 
 @contextmanager

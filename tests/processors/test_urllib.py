@@ -53,9 +53,9 @@ def test_a_refused_connection_is_told_with_its_exception(refusing):
 
 
 def test_a_timeout_is_told_with_its_exception(server):
-    with driven(ALL) as spans, pytest.raises(TimeoutError):
+    with driven(ALL) as spans, pytest.raises(OSError, match="timed out"):
         urllib.request.urlopen(f"{server.url}/silent", timeout=0.05)
-    assert isinstance(spans[0].end["exception"], TimeoutError)
+    assert str(spans[0].end["exception"]) == "timed out"
 
 
 def test_an_iterator_is_sent_unread_by_us(server):

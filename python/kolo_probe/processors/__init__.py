@@ -25,6 +25,7 @@ MODULES: tuple[str, ...] = (
     "pytest",
     "redis",
     "requests",
+    "sqlite3",
     "unittest",
     "urllib",
     "urllib3",
