@@ -27,7 +27,7 @@ def row(option):
 
 
 def test_the_reference_of_the_configuration_has_each_option_as_it_is():
-    listed = re.findall(r"^\| `[a-z_.]+` \|(?:.*\|){3}$", CONFIGURATION, re.MULTILINE)
+    listed = re.findall(r"^\| `[a-z0-9_.]+` \|(?:.*\|){3}$", CONFIGURATION, re.MULTILINE)
     assert sorted(listed) == sorted(row(option) for option in OPTIONS)
 
 
