@@ -1,5 +1,5 @@
 """The same programs with the same configuration under kolo-probe and under the published kolo package: which
-calls does each record?
+calls does each record? And are Kolo's processors processors here?
 
     python tests/compare/with_kolo.py --kolo ENVIRONMENT/bin/python
 
@@ -217,13 +217,32 @@ def compare_programs(recorders: list[Recorder]) -> int:
     return wrong
 
 
+PROCESSORS = """
+import importlib.metadata, logging
+logging.basicConfig(format="  %(message)s")
+from kolo_probe._processors import checked
+points = importlib.metadata.entry_points(group="kolo.processors")
+found = [checked(point.load(), point.name) for point in points]
+print(f"processors: {len(found) - found.count(None)} of Kolo's {len(found)} dictionaries are processors here")
+raise SystemExit(found.count(None))
+"""
+
+
+def compare_processors(kolo: Recorder) -> int:
+    """How many of Kolo's own processors, as its entry points give them, would be refused here."""
+    package = str(Path(__file__).parents[2] / "python")
+    return subprocess.run(
+        [kolo.python, "-c", PROCESSORS], env={**os.environ, "PYTHONPATH": package}
+    ).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kolo", required=True, metavar="PYTHON", help="a Python that has the kolo package")
     parser.add_argument("--probe", default=sys.executable, metavar="PYTHON", help="one that has kolo-probe")
     options = parser.parse_args()
     kolo, probe = Recorder("kolo", options.kolo), Recorder("kolo_probe", options.probe)
-    wrong = compare_table(kolo) + compare_programs([probe, kolo])
+    wrong = compare_table(kolo) + compare_programs([probe, kolo]) + compare_processors(kolo)
     print(f"{wrong} differences that were not announced" if wrong else "no difference that was not announced")
     return 1 if wrong else 0
 
