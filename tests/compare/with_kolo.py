@@ -132,6 +132,56 @@ ignore_frames = ["shop/"]
     "including exec": '[tool.kolo.filters]\ninclude_frames = ["<string>"]\n',
 }
 
+# Needs Django beside Kolo too; left out where it is not.
+DJANGO = """
+import django
+from django.conf import settings
+
+settings.configure(
+    DEBUG=True, SECRET_KEY="x", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__,
+    MIDDLEWARE=[tracer.__name__ + ".middleware.KoloMiddleware", "shop.own.middleware"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
+)
+django.setup()
+
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.template import engines
+from django.test import Client
+from django.urls import path
+
+call_command("migrate", verbosity=0)
+
+def shout(text):
+    return text.upper()
+
+def checkout(request, number):
+    Group.objects.create(name="g")
+    names = list(Group.objects.values_list("name", flat=True))
+    template = engines["django"].from_string("{{ names }} {{ shouted }}")
+    return HttpResponse(template.render({"names": names, "shouted": lambda: shout("a")}, request))
+
+def health(request):
+    return HttpResponse("ok")
+
+urlpatterns = [path("checkout/<int:number>/", checkout), path("health/", health)]
+Client().get("/health/")
+assert Client().post("/checkout/3/").status_code == 200
+"""
+DJANGO_FILES = {
+    "pyproject.toml": '[tool.kolo.filters]\nignore_request_paths = ["/health"]\n',
+    "shop/__init__.py": "",
+    "shop/own.py": """
+def middleware(get_response):
+    def inner(request):
+        return get_response(request)
+    return inner
+""",
+}
+
 # What only kolo-probe records.
 MORE = {
     "generated.<module>": "the body of what exec runs, when <string> is included",
@@ -158,6 +208,15 @@ class Recorder:
             return [found["qualname"] for found in shown["activations"]]
         tree = self._call(folder, f"{programs}/kolo", "cat").partition("=== Trace ===\n")[2]
         return re.findall(r"^\s*\d+ (\S+) \(", tree, re.MULTILINE)
+
+    def names(self, folder: Path) -> list[str]:
+        """What its traces are called."""
+        programs = os.path.dirname(self.python)
+        if self.package == "kolo_probe":
+            listed = self._call(folder, f"{programs}/kolo-trace", "list", "--json").splitlines()
+            return [json.loads(line)["name"] for line in listed]
+        listed = self._call(folder, f"{programs}/kolo", "trace", "list")
+        return re.findall(r"^(.*) \(.* ago, .*trc_\w+\)$", listed, re.MULTILINE)
 
     def _call(self, folder: Path, *words: str) -> str:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("KOLO", "PYTHON"))}
@@ -192,29 +251,40 @@ def compare_table(kolo: Recorder) -> int:
     return wrong
 
 
+def record(recorder: Recorder, program: str, files: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The calls that it records of a program, and the names of its traces."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        recorder.run(folder, program)
+        return sorted(recorder.calls(folder)), recorder.names(folder)
+
+
+def compare_program(name: str, recorders: list[Recorder], program: str, files: dict[str, str]) -> int:
+    """Whether both record the same calls of a program, in traces of the same names."""
+    wrong = 0
+    (ours, our_names), (kolos, kolos_names) = [record(recorder, program, files) for recorder in recorders]
+    print(f"program, {name}: {len(ours)} calls under {recorders[0].package}, {len(kolos)} under Kolo")
+    for call in sorted(set(ours) ^ set(kolos)):
+        reason = MORE.get(call) if call in ours else None
+        wrong += reason is None
+        print(f"  only under {recorders[call not in ours].package}: {call}{f' ({reason})' if reason else ''}")
+    if our_names != kolos_names:
+        wrong += 1
+        print(f"  traces are called {our_names} under {recorders[0].package}, {kolos_names} under Kolo")
+    return wrong
+
+
 def compare_programs(recorders: list[Recorder]) -> int:
-    """Whether both record the same calls of a program."""
     wrong = 0
     for name, configuration in CONFIGURATIONS.items():
-        calls = []
-        for recorder in recorders:
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                (folder / "pyproject.toml").write_text(configuration)
-                for path, text in FILES.items():
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / path).write_text(text)
-                recorder.run(folder, PROGRAM)
-                calls.append(sorted(recorder.calls(folder)))
-        print(
-            f"program, {name}: {len(calls[0])} calls under {recorders[0].package}, {len(calls[1])} under Kolo"
-        )
-        for call in sorted(set(calls[0]) ^ set(calls[1])):
-            recorder = recorders[call not in calls[0]]
-            reason = MORE.get(call) if recorder.package == "kolo_probe" else None
-            wrong += reason is None
-            print(f"  only under {recorder.package}: {call}{f' ({reason})' if reason else ''}")
-    return wrong
+        wrong += compare_program(name, recorders, PROGRAM, {**FILES, "pyproject.toml": configuration})
+    if any(subprocess.run([one.python, "-c", "import django"]).returncode for one in recorders):
+        print("program, Django: left out, it is not installed beside both")
+        return wrong
+    return wrong + compare_program("Django", recorders, DJANGO, DJANGO_FILES)
 
 
 PROCESSORS = """
