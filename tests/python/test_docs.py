@@ -73,6 +73,13 @@ def test_the_page_for_kolos_users_has_each_option_of_kolos():
     assert missing | (shared - listed) == set()
 
 
+def test_that_page_names_each_module_of_processors():
+    page = (ROOT / "docs/coming-from-kolo.md").read_text("utf-8")
+    told = page.partition("## What plugins tell")[2].partition("\n## ")[0]
+    modules = {path.stem for path in (ROOT / "python/kolo_probe/processors").glob("[a-z]*.py")}
+    assert {name for name in modules if f"`{name}`" not in told} == set()
+
+
 @pytest.mark.parametrize(
     "page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=lambda page: page.name
 )
