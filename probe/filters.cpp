@@ -98,7 +98,8 @@ bool Filters::accepts(const std::string& path) const {
     if (matches_any(include_, path)) {
         return true;
     }
-    const bool is_normal = !contains(path, "/.") && !contains(path, "//");
+    const bool is_normal =
+        !contains(path, "/./") && !contains(path, "/../") && !contains(path, "//");
     const std::string normal =
         is_normal ? path : std::filesystem::path(path).lexically_normal().string();
     const bool is_ignored =

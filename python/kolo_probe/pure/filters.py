@@ -84,7 +84,7 @@ def _is_generated(path: str) -> bool:
 
 
 def _is_library(path: str, settings: Mapping[str, Any]) -> bool:
-    if "/." in path or "//" in path:
+    if "/./" in path or "/../" in path or "//" in path:
         path = os.path.normpath(path)
     rooted = f"/{path}"
     return (
