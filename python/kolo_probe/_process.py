@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from kolo_probe._names import program_name
 from kolo_probe._paths import is_disabled
 from kolo_probe._session import begin, session
 from kolo_probe._warnings import warn
@@ -100,7 +101,7 @@ def _trace_this_process() -> None:
         finally:
             if first is not None and sys.path[:1] == [first]:
                 del sys.path[0]
-        trace_process(here, "script", _name(words))
+        trace_process(here, *program_name(words))
     except Exception as error:
         _failed(error)
 
@@ -138,12 +139,6 @@ def _is_program(words: Sequence[str]) -> bool:
     if words[0] == "-c":
         return not words[1].startswith(_RESOURCE_TRACKER)
     return os.path.basename(words[0]) != "kolo-probe"
-
-
-def _name(words: Sequence[str]) -> str:
-    if words[0] == "-m":
-        return f"-m {words[1]}"
-    return "python -c" if words[0] == "-c" else words[0] or "python"
 
 
 def _first_on_path(words: Sequence[str]) -> str | None:

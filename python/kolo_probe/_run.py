@@ -30,9 +30,9 @@ class Program:
         self.is_module = is_module
 
     @property
-    def name(self) -> str:
-        """What its trace is called: the program as it was typed, without its arguments."""
-        return f"-m {self.target}" if self.is_module else self.target
+    def words(self) -> list[str]:
+        """The command line behind `python`."""
+        return [*(["-m"] if self.is_module else []), self.target, *self.arguments]
 
 
 class UsageError(Exception):

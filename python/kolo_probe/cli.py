@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from kolo_probe import _run
+from kolo_probe._names import program_name
 from kolo_probe._process import process_session, trace_process
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-_KIND = "script"
 _USAGE_ERROR = 2
 
 _EXAMPLES = """\
@@ -60,7 +60,8 @@ def _run_program(options: Any, words: list[str]) -> int:
     if here.native is not None and options.noop:
         here.native.register_noop_profiler()
     else:
-        trace_process(here, _KIND, options.name or program.name)
+        kind, name = program_name(program.words)
+        trace_process(here, kind, options.name or name)
     _run.execute(program)
     return 0
 
