@@ -61,9 +61,10 @@ def test_a_test_database_is_made_and_destroyed(monkeypatch):
     monkeypatch.setattr(creation, "_create_test_db", lambda *_: None)
     monkeypatch.setattr(creation, "_destroy_test_db", lambda *_: None)
     monkeypatch.setattr("django.core.management.call_command", lambda *_, **__: None)
+    monkeypatch.setattr(creation, "serialize_db_to_string", lambda *_: "", raising=False)
     monkeypatch.setattr(connection, "settings_dict", dict(connection.settings_dict))
     with driven(PROCESSORS) as spans:
-        name = creation.create_test_db(verbosity=0, serialize=False)
+        name = creation.create_test_db(verbosity=0)
         creation.destroy_test_db("old", verbosity=0)
     made, destroyed = of("test_database", spans)
     assert (made.type, made.name) == ("django_create_test_db_start", "default")
