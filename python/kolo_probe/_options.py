@@ -76,7 +76,7 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-HOOKS = ("auto", "monitoring", "frame_eval", "profile")
+HOOKS = ("auto", "monitoring", "frame_eval", "profile", "pure")
 
 
 class Option:
@@ -107,7 +107,8 @@ OPTIONS = (
     Option("wait_ms", _whole_number(0, 600_000), 10_000, "How long one wait may last, in milliseconds."),
     Option("arena_mb", _whole_number(2, 1024), 64, "Memory for events not stored yet, in megabytes."),
     # What is recorded.
-    Option("hook", _one_of(*HOOKS), "auto", "How calls are seen; auto: the best for this Python."),
+    Option("hook", _one_of(*HOOKS), "auto",
+           "How calls are seen; auto: the best for this Python; pure: without the native module."),
     Option("values", _flag, True, "Record arguments, locals and results."),
     Option("omit_return_locals", _flag, False, "Record no locals where a function returns."),
     Option("limits.max_depth", _whole_number(0, 32), 3, "Levels of containers and attributes in one value."),

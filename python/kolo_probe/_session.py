@@ -88,20 +88,35 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
     if is_disabled(os.environ):
         return Session(None, with_defaults({}))
     options = with_defaults({**defaults, **file_options(project), **call_options(config)})
-    if "t" in sys.abiflags:  # loading the module would give the whole program its GIL back
+    if "t" in getattr(sys, "abiflags", ""):  # loading the module would give the whole program its GIL back
         warn("nothing is recorded: this is a free-threaded build of Python; use an ordinary one to trace")
         return Session(None, options)
     try:
-        from kolo_probe import _probe
-
-        native: Native = _probe
+        native = _load(options["hook"])
         _configure(native, native_settings(options, project, os.environ))
-    except Exception as error:  # not built for this interpreter, a library missing, …: the program goes on
-        warn(f"nothing is recorded: the native module cannot be loaded ({error}); reinstall kolo-probe")
+    except Exception as error:  # whatever it is: the program goes on
+        warn(f"nothing is recorded: the probe cannot be loaded ({error}); reinstall kolo-probe")
         return Session(None, options)
     # Registered early, so it runs after the program's own exit functions.
     atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
     return Session(native, options, config)
+
+
+def _load(hook: str) -> Native:
+    """The native module; the probe in Python on PyPy, and where the native one cannot be loaded."""
+    if hook != "pure" and sys.implementation.name != "pypy":
+        try:
+            from kolo_probe import _probe
+
+            return _probe
+        except Exception as error:  # not built for this interpreter, a library missing, …
+            warn(
+                f"the native module cannot be loaded ({error}): the probe in Python is used, which is many "
+                "times slower; reinstall kolo-probe"
+            )
+    from kolo_probe.pure import probe
+
+    return probe
 
 
 def _compare(native: Native, config: object) -> None:

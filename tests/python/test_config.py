@@ -306,19 +306,35 @@ def test_every_default_passes_its_own_check():
     assert len(BY_KEY) == len(OPTIONS)
 
 
-def test_without_a_native_module_one_warning_and_nothing_is_traced(monkeypatch, warned):
+def test_without_a_native_module_one_warning_and_the_probe_in_python(monkeypatch, warned):
     import sys
 
     import kolo_probe
+    from kolo_probe import _session
+    from kolo_probe.pure import probe
 
     monkeypatch.delattr(kolo_probe, "_probe", raising=False)
     monkeypatch.setitem(sys.modules, "kolo_probe._probe", None)
+    assert _session._load("auto") is _session._load("auto") is probe
+    (message,) = warned()
+    assert "native module cannot be loaded" in message
+    assert "slower" in message
+
+
+def test_whatever_keeps_the_probe_from_loading_one_warning_and_nothing_is_traced(monkeypatch, warned):
+    import kolo_probe
+    from kolo_probe import _session
+
+    def refuse(hook):
+        raise OSError("out of order")
+
+    monkeypatch.setattr(_session, "_load", refuse)
     with kolo_probe.enable() as trace:
         assert trace.trace_id is None
     with kolo_probe.enable():
         pass
     (message,) = warned()
-    assert "native module cannot be loaded" in message
+    assert "nothing is recorded: the probe cannot be loaded (out of order)" in message
 
 
 def test_names_and_arguments_that_are_no_text_reach_the_native_module_as_utf_8(probe, tmp_path, monkeypatch):

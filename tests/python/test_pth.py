@@ -237,11 +237,12 @@ def test_kolo_probe_run_makes_the_one_trace_itself(tmp_path):
     assert [trace["name"] for trace in traces(tmp_path)] == ["mine", "mine"]
 
 
-def test_where_the_probe_cannot_start_the_program_runs_and_one_line_says_why(tmp_path):
+def test_where_the_native_module_cannot_be_loaded_one_line_says_so_and_the_calls_are_recorded(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own/sitecustomize.py").write_text("import sys; sys.modules['kolo_probe._probe'] = None")
     script(tmp_path, PROGRAM)
     done = python(tmp_path, "program.py", PYTHONPATH=str(tmp_path / "own"))
     assert (done.returncode, done.stdout) == (0, b"3\n")
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("kolo-probe: nothing is recorded: the native module cannot be loaded")
+    assert line.startswith("kolo-probe: the native module cannot be loaded")
+    assert functions(tmp_path, only_trace(tmp_path)) == ["<module>", "work"]
