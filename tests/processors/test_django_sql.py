@@ -103,6 +103,9 @@ def test_rows_come_in_bounded_number():
     (chunk,) = only(spans).end["query_data"]
     assert len(chunk) == 100
     assert only(spans).end["row_count"] == 250
+    with driven(PROCESSORS, {"spans.max_items": 3}) as spans:
+        list(Group.objects.order_by("name"))
+    assert len(only(spans).end["query_data"][0]) == 4  # one more, for the encoder to say that there were more
 
 
 def test_iterator_keeps_its_rows_for_the_program(people):

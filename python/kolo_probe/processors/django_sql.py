@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 _CURSORS = "django.db.backends.utils"
 _COMPILERS = "django.db.models.sql.compiler"
 _SENDS = "_execute_with_wrappers"
-_MOST_ROWS = 100
 _MOST_KEPT = 1_024  # queries of a process
 _NEAR = 8  # frames between a compiler and its cursor: debug wrappers, and patches of other tools
 
 
 class _Context:
-    """The secret names in force, and the columns of the queries that were sent with them."""
+    """The secret names in force, how many rows are kept, and the columns of the queries so far."""
 
-    __slots__ = ("columns", "names")
+    __slots__ = ("columns", "most", "names")
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], most: int) -> None:
         self.names = names
+        self.most = most
         self.columns: dict[str, list[tuple[str, bool]]] = {}
 
 
-_contexts: dict[tuple[tuple[str, ...], tuple[str, ...]], _Context] = {}
+_contexts: dict[tuple[Any, ...], _Context] = {}
 
 
 def _context(config: Mapping[str, Any]) -> _Context:
     # A process has one configuration, and a trace for each request.
-    key = (tuple(config["redact.add"]), tuple(config["redact.remove"]))
+    key = (tuple(config["redact.add"]), tuple(config["redact.remove"]), config["spans.max_items"])
     if key not in _contexts:
-        _contexts[key] = _Context(tuple(names_in_force(*key)))
+        _contexts[key] = _Context(tuple(names_in_force(key[0], key[1])), key[2])
     return _contexts[key]
 
 
@@ -101,10 +101,10 @@ def _start(told: Any, context: _Context) -> dict[str, Any]:
 
 def _parameters(query: str, params: Any, many: bool, context: _Context) -> Any:
     def shown(given: Any) -> Any:
-        return _sql.shown_parameters(query, given, context.names, _sql.FORMAT, _MOST_ROWS)
+        return _sql.shown_parameters(query, given, context.names, _sql.FORMAT, context.most)
 
     if many and type(params) in (list, tuple):
-        return [shown(row) for row in params[:_MOST_ROWS]]
+        return [shown(row) for row in params[: context.most + 1]]
     return shown(params)
 
 
@@ -136,13 +136,14 @@ def _fetched(told: Any, arg: Any, context: _Context) -> dict[str, Any]:
         count = None if is_iterator else _count(told["cursor"].cursor)
         return {"query_data": arg if type(arg) is list else None, "columns": None, "row_count": count}
     columns = _columns(told, context)
+    most = context.most + 1  # one more, so that the encoder says that it is cut
     hidden = frozenset(at for at, (_, is_hidden) in enumerate(columns) if is_hidden)
     if type(arg) is tuple:
         data, count = _row(arg, hidden), 1
     elif type(arg[0]) is list:
-        data, count = [[_row(row, hidden) for row in arg[0][:_MOST_ROWS]]], sum(map(len, arg))
+        data, count = [[_row(row, hidden) for row in arg[0][:most]]], sum(map(len, arg))
     else:
-        data, count = [_row(row, hidden) for row in arg[:_MOST_ROWS]], len(arg)
+        data, count = [_row(row, hidden) for row in arg[:most]], len(arg)
     return {"query_data": data, "columns": [name for name, _ in columns] or None, "row_count": count}
 
 
