@@ -5,6 +5,7 @@
 
 #include <msgpack.hpp>
 
+#include "collectord/span_ingest.hpp"
 #include "proto/block.hpp"
 #include "proto/loss.hpp"
 #include "proto/records.hpp"
@@ -94,6 +95,25 @@ void take_thread(Ring& ring, const proto::Decoder& decoder) {
                                    thread_name(decoder.event().payload)};
 }
 
+/// Spans are rows, and no part of a chunk.
+void take_span(Model& model, Process& process, const proto::Decoder& decoder,
+               const FindTrace& find_trace) {
+    Trace* trace = find_trace(process, proto::to_integer(decoder.state().trace));
+    if (trace == nullptr) {
+        return;
+    }
+    if (decoder.record_kind() == proto::RecordKind::kSpanEnd) {
+        if (auto end = span_end_of(decoder)) {
+            trace->pending_span_ends.push_back(std::move(*end));
+        }
+    } else if (auto span = span_of(decoder)) {
+        trace->pending_spans.push_back(std::move(*span));
+    }
+    model.pending_bytes += decoder.record().size();
+    trace->last_ticks = std::max(trace->last_ticks, decoder.state().ticks);
+    mark_changed(model, process, *trace);
+}
+
 /// Whether `piece` may be the next of its ring.
 [[nodiscard]] bool follows(const Ring& ring, proto::Position piece) {
     if (ring.cursor) {
@@ -164,6 +184,9 @@ void take_records(Model& model, Process& process, Ring& ring, proto::Position pi
             take_thread(ring, decoder);
         } else if (decoder.record_kind() == proto::RecordKind::kBlind) {
             ++run->blind;
+        } else if (proto::is_span(decoder.record_kind())) {
+            finish(before);
+            take_span(model, process, decoder, find_trace);
         } else if (decoder.record_kind() == proto::RecordKind::kContext &&
                    proto::to_integer(decoder.state().trace) != run->trace) {
             finish(before);

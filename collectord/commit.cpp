@@ -58,6 +58,15 @@ void write_trace(Process& process, Trace& trace, store::StoreWriter& writer,
     }
     trace.row.is_merged = is_over && is_packed;
     writer.put_trace(process.row.key, trace.row);
+    const auto since_begin = [&](proto::Ticks ticks) {
+        return duration_ns(process, trace.row.begin_ticks, ticks);
+    };
+    for (const store::SpanRow& span : trace.pending_spans) {
+        writer.put_span(trace.row.key, span, since_begin(span.ticks));
+    }
+    for (const store::SpanEndRow& end : trace.pending_span_ends) {
+        writer.end_span(trace.row.key, end, since_begin(end.ticks));
+    }
     writer.put_losses(process.row.key, &trace.row.key, trace.losses);
 }
 
@@ -95,6 +104,8 @@ void commit_traces(Process& process) {
         }
         trace.pending.clear();
         trace.pending_events = 0;
+        trace.pending_spans.clear();
+        trace.pending_span_ends.clear();
         if (trace.pending.capacity() > kGroupBytes) {
             trace.pending.shrink_to_fit();
         }

@@ -45,6 +45,8 @@ struct Trace {
     proto::Ticks last_ticks = 0;  // of the latest event seen since this collector knows the trace
     std::vector<std::uint8_t> pending;  // slices for the next commit
     std::uint64_t pending_events = 0;
+    std::vector<store::SpanRow> pending_spans;
+    std::vector<store::SpanEndRow> pending_span_ends;
     std::uint64_t plain_bytes = 0;  // stored and not packed yet
     bool changed = false;
 };

@@ -6,6 +6,20 @@
 
 namespace kolo::collectord {
 
+namespace {
+
+[[nodiscard]] std::string hex_of(proto::Bytes bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : bytes) {
+        text += kDigits[byte >> 4U];
+        text += kDigits[byte & 15U];
+    }
+    return text;
+}
+
+}  // namespace
+
 bool is_trace_id(std::string_view id) noexcept {
     constexpr std::string_view kPrefix = "trc_";
     constexpr std::size_t kUlid = 26;
@@ -28,6 +42,7 @@ store::TraceRow make_trace_row(const store::ProcessRow& process, const proto::Tr
     if (const auto parent = proto::parent_trace_id(fields); is_trace_id(parent)) {
         row.parent_id = parent;
     }
+    row.group_id = hex_of(fields.group);
     if (fields.parent_ring != 0) {
         row.parent =
             proto::ActivationId{proto::RingNumber{fields.parent_ring}, fields.parent_ordinal};

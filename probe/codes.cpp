@@ -7,6 +7,7 @@
 #include <string>
 
 #include "probe/greenlet.hpp"
+#include "probe/processors.hpp"
 #include "probe/text.hpp"
 #include "proto/codes.hpp"
 
@@ -86,11 +87,15 @@ CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
     try {
         const std::string path = text_of(code->co_filename);
         notice_greenlets(path);
-        if (!filters.accepts(path)) {
+        const bool is_accepted = filters.accepts(path);
+        Owned processors(matching_processors(text_of(code->co_name), path));
+        if (!is_accepted && !processors) {
             static_cast<void>(PyUnstable_Code_SetExtra(object, g_code_slot, kRejectedCode));
             return nullptr;
         }
         std::unique_ptr<CodeInfo> info = examine(code, redaction);
+        info->is_recorded = is_accepted;
+        info->processors = std::move(processors);
         return PyUnstable_Code_SetExtra(object, g_code_slot, info.get()) == 0 ? info.release()
                                                                               : nullptr;
     } catch (const std::bad_alloc&) {

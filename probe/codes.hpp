@@ -12,6 +12,7 @@
 
 #include "probe/arena.hpp"
 #include "probe/filters.hpp"
+#include "probe/owned.hpp"
 #include "probe/python/code_extra.hpp"
 #include "probe/python/qualname.hpp"
 #include "probe/python/traceback.hpp"
@@ -27,6 +28,8 @@ struct CodeInfo {
         0;  // which process (counted over forks) the number belongs to; 0: none yet
     bool can_suspend = false;  // a generator, coroutine or asynchronous generator
     bool result_is_secret = false;
+    bool is_recorded = true;  // the filters accept it; otherwise it is here for its processors
+    Owned processors;         // a tuple of the indices of those that match; null: none does
     CodeVariables variables;
     struct Variable {
         bool is_secret = false;
@@ -47,11 +50,13 @@ extern Py_ssize_t g_code_slot;
 extern char g_rejected_mark;
 inline void* const kRejectedCode = &g_rejected_mark;
 
-/// What find_code() does for a code that it has not seen: asks the filters, and keeps the answer.
+/// What find_code() does for a code that it has not seen: asks filters and processors, and keeps
+/// the answer.
 [[nodiscard]] CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
                                     const Redaction& redaction) noexcept;
 
-/// What is known of `code`, or null when the filters reject it. The first call for a code decides.
+/// What is known of `code`, or null when the filters reject it and no processor matches it. The
+/// first call for a code decides.
 [[nodiscard]] inline CodeInfo* find_code(PyCodeObject* code, const Filters& filters,
                                          const Redaction& redaction) noexcept {
     void* const extra = code_extra(code, g_code_slot);

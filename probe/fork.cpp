@@ -79,10 +79,10 @@ Process* begin_in_child() noexcept {
 
 Process* begin_in_child_for(PyCodeObject* code) noexcept {
     const Configuration* configuration = current_configuration();
-    return configuration != nullptr &&
-                   find_code(code, configuration->filters, configuration->redaction) != nullptr
-               ? begin_in_child()
-               : nullptr;
+    const CodeInfo* info = configuration != nullptr
+                               ? find_code(code, configuration->filters, configuration->redaction)
+                               : nullptr;
+    return info != nullptr && info->is_recorded ? begin_in_child() : nullptr;
 }
 
 }  // namespace kolo::probe

@@ -7,6 +7,7 @@
 
 #include "probe/codes.hpp"
 #include "probe/fork.hpp"
+#include "probe/owned.hpp"
 #include "probe/process.hpp"
 #include "probe/recorder.hpp"
 
@@ -179,20 +180,6 @@ constexpr std::array<Subscription, 6> kSubscriptions = {{
 
 /// A PyMethodDef must live as long as the functions made of it.
 std::array<PyMethodDef, kSubscriptions.size()> g_methods{};
-
-/// An owned reference that is given up at the end of the block.
-class Owned {
-  public:
-    explicit Owned(PyObject* object) noexcept : object_(object) {}
-    ~Owned() { Py_XDECREF(object_); }
-    Owned(const Owned&) = delete;
-    Owned& operator=(const Owned&) = delete;
-    [[nodiscard]] PyObject* get() const noexcept { return object_; }
-    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-
-  private:
-    PyObject* object_;
-};
 
 [[nodiscard]] PyObject* monitoring() noexcept { return PySys_GetObject("monitoring"); }
 

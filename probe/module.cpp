@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "probe/fork.hpp"
 #include "probe/hook.hpp"
 #include "probe/process.hpp"
+#include "probe/processors.hpp"
 #include "probe/recorder.hpp"
 #include "probe/settings.hpp"
 #include "probe/thread_exit.hpp"
@@ -68,6 +70,21 @@ template <typename T>
     return filters;
 }
 
+/// What a processor tells is chosen by it: only size bounds it, and a hostile structure's time.
+[[nodiscard]] EncodeLimits read_span_limits(const py::dict& from) {
+    constexpr std::uint32_t kDepth = 8;  // rows of tuples of lists, and a level or two more
+    constexpr std::uint32_t kMostUs = 5000;
+    EncodeLimits limits;
+    limits.depth = kDepth;
+    limits.items = setting<std::uint32_t>(from, "span_items");
+    limits.text = setting<std::uint32_t>(from, "span_text");
+    limits.event_bytes =
+        std::min(setting<std::uint32_t>(from, "span_bytes"), proto::kBlockCapacity / 2);
+    limits.value_bytes = limits.event_bytes;
+    limits.event_us = kMostUs;
+    return limits;
+}
+
 [[nodiscard]] Settings read_settings(const py::dict& from) {
     Settings to;
     to.folder = setting<std::string>(from, "folder");
@@ -83,6 +100,7 @@ template <typename T>
     to.values = setting<bool>(from, "values");
     to.return_locals = !setting<bool>(from, "omit_return_locals");
     to.limits = read_limits(from);
+    to.span_limits = read_span_limits(from);
     to.reprs.all = setting<bool>(from, "repr_all");
     to.reprs.types = setting<std::vector<std::string>>(from, "repr_types");
     to.reprs.max_us = setting<std::uint32_t>(from, "repr_max_us");
@@ -104,14 +122,87 @@ bool configure(const py::dict& settings) {
     return fix_configuration(std::move(read));
 }
 
-[[nodiscard]] TraceToken begin(const std::string& kind, const std::optional<std::string>& name) {
+/// 32 hexadecimal digits as bytes; nothing for any other text.
+[[nodiscard]] auto group_of(const std::optional<std::string>& digits)
+    -> decltype(RemoteOrigin::group) {
+    std::array<std::uint8_t, proto::kTraceGroupBytes> bytes{};
+    if (!digits || digits->size() != 2 * bytes.size()) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const char* begin = digits->data() + 2 * i;
+        if (std::from_chars(begin, begin + 2, bytes[i], 16).ptr != begin + 2) {
+            return std::nullopt;
+        }
+    }
+    return bytes;
+}
+
+[[nodiscard]] TraceToken begin(const std::string& kind, const std::optional<std::string>& name,
+                               const std::optional<std::string>& parent,
+                               const std::optional<std::string>& group) {
     const auto known =
         std::find(proto::kTraceKindNames.begin(), proto::kTraceKindNames.end(), kind);
     if (known == proto::kTraceKindNames.end()) {
         throw py::value_error("begin_trace: '" + kind + "' is no kind of trace");
     }
     return begin_trace(static_cast<proto::TraceKind>(known - proto::kTraceKindNames.begin()),
-                       name.value_or(""));
+                       name.value_or(""), {parent ? *parent : std::string_view(), group_of(group)});
+}
+
+[[nodiscard]] PyObject* text_or_null(const py::object& text) noexcept {
+    return PyUnicode_Check(text.ptr()) ? text.ptr() : nullptr;
+}
+
+[[nodiscard]] std::uint64_t begin_span(const py::str& kind, const py::str& type,
+                                       const py::object& subtype, const py::object& name,
+                                       const py::dict& data) {
+    Process* process = current_process();
+    Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;
+    if (recorder == nullptr || process->open_spans.size() >= Process::kMostOpenSpans) {
+        return 0;
+    }
+    const TraceRef trace = recorder->place().trace;
+    const std::uint64_t span = recorder->begin_span(
+        {kind.ptr(), type.ptr(), text_or_null(subtype), text_or_null(name)}, data.ptr());
+    if (span != 0) {
+        process->open_spans.emplace(span, trace);
+    }
+    return span;
+}
+
+void end_span(std::uint64_t span, const py::str& type, const py::object& name, const py::dict& data,
+              const py::str& outcome) {
+    Process* process = current_process();
+    Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr;
+    const auto found = recorder != nullptr ? process->open_spans.find(span)
+                                           : decltype(process->open_spans.end()){};
+    if (recorder == nullptr || found == process->open_spans.end()) {
+        return;
+    }
+    const TraceRef trace = found->second;
+    process->open_spans.erase(found);
+    recorder->end_span(span, trace, {nullptr, type.ptr(), outcome.ptr(), text_or_null(name)},
+                       data.ptr());
+}
+
+void add_span(const py::str& kind, const py::str& type, const py::object& subtype,
+              const py::object& name, const py::dict& data) {
+    Process* process = current_process();
+    if (Recorder* recorder = process != nullptr ? ensure_recorder(*process) : nullptr) {
+        recorder->add_span({kind.ptr(), type.ptr(), text_or_null(subtype), text_or_null(name)},
+                           data.ptr());
+    }
+}
+
+void take_dispatcher(const std::vector<std::pair<std::vector<std::string>, std::string>>& patterns,
+                     const py::object& dispatcher) {
+    std::vector<ProcessorPattern> taken;
+    taken.reserve(patterns.size());
+    for (const auto& [names, fragment] : patterns) {
+        taken.push_back({names, fragment});
+    }
+    set_dispatcher(std::move(taken), dispatcher.ptr());
 }
 
 void end(TraceToken token, const std::optional<std::string>& name) {
@@ -221,11 +312,20 @@ void register_noop_profiler() {
 PYBIND11_MODULE(_probe, module) {
     module.doc() = "The native side of kolo_probe: hook, recorder, rings, drain.";
     module.def("configure", &configure, py::arg("settings"));
-    module.def("begin_trace", &begin, py::arg("kind"), py::arg("name"));
+    module.def("begin_trace", &begin, py::arg("kind"), py::arg("name"),
+               py::arg("parent") = py::none(), py::arg("group") = py::none());
     module.def("end_trace", &end, py::arg("token"), py::arg("name") = py::none());
     module.def("current_trace", &current_trace);
     module.def("is_forked_inside", [] { return g_is_forked_inside; });
     module.def("trace_id", &trace_id_of, py::arg("token"));
+    module.def("trace_group", &trace_group_of, py::arg("token"));
+    module.def("begin_span", &begin_span, py::arg("kind"), py::arg("type_name"), py::arg("subtype"),
+               py::arg("name"), py::arg("data"));
+    module.def("end_span", &end_span, py::arg("span"), py::arg("type_name"), py::arg("name"),
+               py::arg("data"), py::arg("outcome"));
+    module.def("add_span", &add_span, py::arg("kind"), py::arg("type_name"), py::arg("subtype"),
+               py::arg("name"), py::arg("data"));
+    module.def("set_dispatcher", &take_dispatcher, py::arg("patterns"), py::arg("dispatcher"));
     module.def("adopt_trace", &adopt, py::arg("token"));
     module.def("suspend_trace", &suspend_trace, py::arg("token"));
     module.def("resume_trace", &resume_trace, py::arg("token"));

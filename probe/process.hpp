@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "probe/arena.hpp"
@@ -51,6 +52,11 @@ struct Process {
     SuspendedTable suspended;
     std::uint32_t next_code = 1;
     std::uint32_t next_ring = 1;
+    std::uint64_t next_span = 1;
+    /// The traces that open spans began in. Bounded: beyond kMostOpenSpans one that begins is
+    /// dropped.
+    static constexpr std::size_t kMostOpenSpans = 65'536;
+    std::unordered_map<std::uint64_t, TraceRef> open_spans;
     std::uint32_t next_slot = 0;  // where the search for a free slot begins
     std::uint64_t traces_ended = 0;
     /// By slot: what only this process needs to know of the trace in it.

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <new>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -178,8 +179,7 @@ void RecordWriter::write_context(const TraceRef& trace, const proto::ActivationI
 
 template <typename Fixed, typename Encode>
 std::uint32_t RecordWriter::encode_payload(Fixed fixed, std::uint32_t running,
-                                           Encode encode) noexcept {
-    const EncodeLimits& limits = settings_.limits;
+                                           const EncodeLimits& limits, Encode encode) noexcept {
     for (int attempt = 0; attempt < 2; ++attempt) {
         const std::uint32_t before = fixed() + kAround;
         const std::uint32_t room = ring_.room(running);
@@ -263,6 +263,39 @@ void RecordWriter::blind(const TraceRef& trace, proto::Ticks begin, proto::Ticks
     const std::uint32_t delta = ring_.delta_to(now);
     ring_.publish(proto::write_record(ring_.tail(), proto::BlindRecord{{}, begin, end},
                                       RecordKind::kBlind, 0, delta));
+}
+
+bool RecordWriter::span(RecordKind kind, std::uint64_t span, const TraceRef& trace,
+                        const proto::ActivationId& current, const SpanText& text, PyObject* data,
+                        std::uint32_t running) noexcept {
+    constexpr std::uint32_t kNeeded = sizeof(proto::SpanRecord) + kAround + kLeastPayload;
+    if (!acquire_room(kNeeded, running)) {
+        return false;
+    }
+    const proto::Ticks now = read_ticks();
+    const bool is_end = kind == RecordKind::kSpanEnd;
+    // Before the encoding, which may go on in a new block: that knows trace and activation.
+    if (ring_.wire.trace != trace.number || (!is_end && ring_.wire.current != current)) {
+        write_context(trace, current, now);
+    }
+    const std::uint32_t payload = encode_payload(
+        [] { return static_cast<std::uint32_t>(sizeof(proto::SpanRecord)); }, running,
+        settings_.span_limits,
+        [&](Encoder& encoder) {
+            const std::array<PyObject*, 4> texts = {text.kind, text.type, text.subtype, text.name};
+            const std::array<PyObject*, 3> end_texts = {text.type, text.name, text.subtype};
+            const std::span<PyObject* const> told =
+                is_end ? std::span<PyObject* const>(end_texts) : texts;
+            encoder.begin_array(static_cast<std::uint32_t>(told.size()) + 1);
+            for (PyObject* one : told) {
+                encoder.value(one != nullptr ? one : Py_None);
+            }
+            encoder.value(data != nullptr ? data : Py_None);
+        });
+    const std::uint32_t delta = ring_.delta_to(now);
+    ring_.publish(
+        proto::write_record(ring_.tail(), proto::SpanRecord{{}, span}, kind, payload, delta));
+    return true;
 }
 
 bool RecordWriter::is_short_end(const Activation& activation, Exit exit) const noexcept {

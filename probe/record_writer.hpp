@@ -38,6 +38,15 @@ struct FrameEvent {
     ReprTexts* reprs = nullptr;
 };
 
+/// The texts of a span's record: each a str, or null. At its end `kind` is none, and `subtype` is
+/// the outcome.
+struct SpanText {
+    PyObject* kind = nullptr;
+    PyObject* type = nullptr;
+    PyObject* subtype = nullptr;
+    PyObject* name = nullptr;
+};
+
 class RecordWriter {
   public:
     RecordWriter(Process& process, RingShared& shared) noexcept
@@ -66,6 +75,11 @@ class RecordWriter {
     void blind(const TraceRef& trace, proto::Ticks begin, proto::Ticks end,
                std::uint32_t running) noexcept;
 
+    /// One record of a span; `data` is a dict, or null. False: no room.
+    [[nodiscard]] bool span(proto::RecordKind kind, std::uint64_t span, const TraceRef& trace,
+                            const proto::ActivationId& current, const SpanText& text,
+                            PyObject* data, std::uint32_t running) noexcept;
+
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
 
   private:
@@ -92,7 +106,12 @@ class RecordWriter {
     /// asked for again afterwards.
     template <typename Fixed, typename Encode>
     [[nodiscard]] std::uint32_t encode_payload(Fixed fixed, std::uint32_t running,
-                                               Encode encode) noexcept;
+                                               const EncodeLimits& limits, Encode encode) noexcept;
+    template <typename Fixed, typename Encode>
+    [[nodiscard]] std::uint32_t encode_payload(Fixed fixed, std::uint32_t running,
+                                               Encode encode) noexcept {
+        return encode_payload(fixed, running, settings_.limits, encode);
+    }
     void encode_outcome(Encoder& encoder, const FrameEvent& event, Exit exit) const noexcept;
     void encode_exception(Encoder& encoder, const FrameEvent& event) const noexcept;
     void encode_arguments(Encoder& encoder, const FrameEvent& event,

@@ -110,7 +110,7 @@ void Recorder::leave_idle() noexcept {
     }
 }
 
-void Recorder::start(const FrameEvent& event) noexcept {
+void Recorder::record_call(const FrameEvent& event) noexcept {
     if (asks_reprs_ && event.reprs == nullptr) [[unlikely]] {
         return start_asking(event);
     }
@@ -182,7 +182,7 @@ void Recorder::close_stale(const FrameEvent& event) noexcept {
     }
 }
 
-void Recorder::resume(const FrameEvent& event, bool thrown) noexcept {
+void Recorder::record_going_on(const FrameEvent& event, bool thrown) noexcept {
     if (asks_reprs_ && ReprTexts::is_asking()) [[unlikely]] {
         return;
     }
@@ -224,7 +224,7 @@ void Recorder::record_resume(const FrameEvent& event, bool thrown, StackEntry& e
     }
 }
 
-void Recorder::leave(const FrameEvent& event, Exit exit) noexcept {
+void Recorder::record_leaving(const FrameEvent& event, Exit exit) noexcept {
     if (asks_reprs_ && event.reprs == nullptr) [[unlikely]] {
         return leave_asking(event, exit);
     }

@@ -18,6 +18,7 @@
 #include "probe/frame_stack.hpp"
 #include "probe/greenlet.hpp"
 #include "probe/process.hpp"
+#include "probe/processors.hpp"
 #include "probe/record_writer.hpp"
 
 namespace kolo::probe {
@@ -29,11 +30,34 @@ class Recorder {
     Recorder(const Recorder&) = delete;
     Recorder& operator=(const Recorder&) = delete;
 
-    void start(const FrameEvent& event) noexcept;
+    void start(const FrameEvent& event) noexcept {
+        if (is_dispatching_ || event.info->processors) [[unlikely]] {
+            return start_processed(event);
+        }
+        record_call(event);
+    }
     /// A suspended frame goes on; `thrown` when by throw().
-    void resume(const FrameEvent& event, bool thrown) noexcept;
+    void resume(const FrameEvent& event, bool thrown) noexcept {
+        if (is_dispatching_ || event.info->processors) [[unlikely]] {
+            return resume_processed(event, thrown);
+        }
+        record_going_on(event, thrown);
+    }
     /// A frame is left: by return, by an exception, or for a while by yield or await.
-    void leave(const FrameEvent& event, Exit exit) noexcept;
+    void leave(const FrameEvent& event, Exit exit) noexcept {
+        if (is_dispatching_ || event.info->processors) [[unlikely]] {
+            return leave_processed(event, exit);
+        }
+        record_leaving(event, exit);
+    }
+
+    /// Spans (recorder_spans.cpp), in the trace and activation of here and now. 0: no trace, or no
+    /// room, which is counted.
+    [[nodiscard]] std::uint64_t begin_span(const SpanText& span, PyObject* data) noexcept;
+    void add_span(const SpanText& span, PyObject* data) noexcept;
+    /// `trace`: the one that the span began in.
+    void end_span(std::uint64_t span, const TraceRef& trace, const SpanText& text,
+                  PyObject* data) noexcept;
 
     /// Another tool took the hook's place on this thread: what runs here will end unseen. Counts
     /// those ends as lost.
@@ -62,6 +86,20 @@ class Recorder {
     [[nodiscard]] const Process& process() const noexcept { return process_; }
 
   private:
+    void record_call(const FrameEvent& event) noexcept;
+    void record_going_on(const FrameEvent& event, bool thrown) noexcept;
+    void record_leaving(const FrameEvent& event, Exit exit) noexcept;
+
+    /// Of code that processors match, and what runs while they do (recorder_spans.cpp): that is
+    /// nothing of the program's, and is not seen.
+    void start_processed(const FrameEvent& event) noexcept;
+    void resume_processed(const FrameEvent& event, bool thrown) noexcept;
+    void leave_processed(const FrameEvent& event, Exit exit) noexcept;
+    /// False when this process is no longer the recorder's: a processor forked.
+    bool ask_processors(const FrameEvent& event, ProcessedEvent what) noexcept;
+    bool write_span(proto::RecordKind kind, std::uint64_t span, const Place& place,
+                    const SpanText& text, PyObject* data) noexcept;
+
     [[nodiscard]] Ring& ring() noexcept { return writer_.ring(); }
     /// With reprs that the user asked for (recorder_reprs.cpp); each comes back with them.
     void start_asking(const FrameEvent& event) noexcept;
@@ -104,7 +142,8 @@ class Recorder {
     FrameStack stack_;
     std::uint32_t running_ = 0;  // recorded segments on all of this thread's stacks
     bool parked_ = false;
-    TraceRef counting_;  // the trace that the ring's count is for
+    bool is_dispatching_ = false;  // processors run on this thread
+    TraceRef counting_;            // the trace that the ring's count is for
     // What process_.traces_ended was when counting_ was last seen live: until it moves on, it still
     // is.
     std::uint64_t live_until_ = 0;

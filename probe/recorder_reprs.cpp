@@ -24,7 +24,7 @@ void Recorder::start_asking(const FrameEvent& event) noexcept {
     }
     FrameEvent asked = event;
     asked.reprs = &texts;
-    start(asked);
+    record_call(asked);
 }
 
 void Recorder::leave_asking(const FrameEvent& event, Exit exit) noexcept {
@@ -42,7 +42,7 @@ void Recorder::leave_asking(const FrameEvent& event, Exit exit) noexcept {
     }
     FrameEvent asked = event;
     asked.reprs = &texts;
-    leave(asked, exit);
+    record_leaving(asked, exit);
 }
 
 }  // namespace kolo::probe

@@ -41,6 +41,7 @@ struct Settings {
     bool values = true;
     bool return_locals = true;
     EncodeLimits limits;
+    EncodeLimits span_limits;
     ReprSettings reprs;
     std::vector<std::string> redact;
 

@@ -21,11 +21,13 @@ PyObject* g_variable = nullptr;  // the context variable; never freed
 /// Counted over forks: a token inherited from the parent never names a trace of the child.
 std::uint64_t g_next_number = 1;
 
+constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr std::size_t kTimeDigits = 10;
+constexpr std::size_t kRandomDigits = 16;
+constexpr std::size_t kIdDigits = kTimeDigits + kRandomDigits;
+
 /// "trc_" and a ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32.
 void write_trace_id(char (&to)[proto::kTraceIdBytes], std::int64_t realtime_ns) noexcept {
-    constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    constexpr std::size_t kTimeDigits = 10;
-    constexpr std::size_t kRandomDigits = 16;
     std::array<std::uint8_t, kRandomDigits> random{};
     static_cast<void>(getrandom(random.data(), random.size(), GRND_NONBLOCK));
     std::memset(to, 0, sizeof to);
@@ -36,6 +38,20 @@ void write_trace_id(char (&to)[proto::kTraceIdBytes], std::int64_t realtime_ns) 
     }
     for (std::size_t i = 0; i < kRandomDigits; ++i) {
         to[4 + kTimeDigits + i] = kDigits[random[i] & 31U];
+    }
+}
+
+/// A group of its own: the bits of its id, which are never all zero.
+void write_group(proto::TraceFields& fields) noexcept {
+    for (std::size_t i = 0; i < kIdDigits; ++i) {
+        const std::size_t digit = kDigits.find(fields.id[4 + i]);
+        // Shifts all 128 bits by five; the two that fall out of 130 are always zero.
+        std::uint32_t carry = static_cast<std::uint32_t>(digit);
+        for (std::size_t byte = sizeof fields.group; byte-- > 0;) {
+            const std::uint32_t wide = static_cast<std::uint32_t>(fields.group[byte]) << 5U | carry;
+            fields.group[byte] = static_cast<std::uint8_t>(wide);
+            carry = wide >> 8U;
+        }
     }
 }
 
@@ -116,6 +132,11 @@ void fill_slot(Process& process, const TraceRef& trace, proto::TraceKind kind,
         write_trace_id(fields.id, fields.begin_realtime_ns);
         write_name(fields, name);
         std::memcpy(fields.parent_id, origin.trace.id, sizeof fields.parent_id);
+        std::memcpy(fields.group, origin.trace.group, sizeof fields.group);
+        if (std::all_of(std::begin(fields.group), std::end(fields.group),
+                        [](std::uint8_t byte) { return byte == 0; })) {
+            write_group(fields);
+        }
         fields.parent_ordinal = origin.activation.ordinal;
         fields.parent_ring = to_integer(origin.activation.ring);
     });
@@ -172,7 +193,8 @@ TraceRef trace_in_context() noexcept {
     return trace;
 }
 
-TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept {
+TraceToken begin_trace(proto::TraceKind kind, std::string_view name,
+                       const RemoteOrigin& remote) noexcept {
     Process* process = continue_after_fork();
     if (process == nullptr) {
         process = ensure_process();
@@ -189,7 +211,13 @@ TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept {
     const Recorder::Place within = recorder->place();
     const TraceRef trace{proto::TraceNumber{g_next_number++}, *slot};
     process->local_traces[*slot].enclosing = within.trace;
-    fill_slot(*process, trace, kind, name, origin_at(*process, within));
+    TraceOrigin origin = origin_at(*process, within);
+    if (remote.group) {
+        origin = TraceOrigin{};
+        std::copy(remote.group->begin(), remote.group->end(), origin.trace.group);
+        remote.parent_id.copy(origin.trace.id, sizeof origin.trace.id - 1);
+    }
+    fill_slot(*process, trace, kind, name, origin);
     resume_trace(token_of(trace));
     set_hook(process->configuration.settings.hook);
     process->drain.wake();
@@ -296,6 +324,21 @@ std::optional<std::string> trace_id_of(TraceToken token) {
         return std::nullopt;
     }
     return std::string(proto::trace_id(process->slot(trace).fields));
+}
+
+std::optional<std::string> trace_group_of(TraceToken token) {
+    const Process* process = current_process();
+    const TraceRef trace = trace_of(token);
+    if (process == nullptr || !process->holds(trace)) {
+        return std::nullopt;
+    }
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : process->slot(trace).fields.group) {
+        text += kHex[byte >> 4U];
+        text += kHex[byte & 15U];
+    }
+    return text;
 }
 
 void end_all_traces(Process& process) noexcept {

@@ -6,6 +6,7 @@
 
 #include <Python.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,7 +41,13 @@ struct TraceOrigin {
     proto::ActivationId activation;
 };
 
-[[nodiscard]] TraceToken begin_trace(proto::TraceKind kind, std::string_view name) noexcept;
+/// What asked for a trace from elsewhere: another process's trace, and its group.
+struct RemoteOrigin {
+    std::string_view parent_id;  // empty: not known
+    std::optional<std::array<std::uint8_t, proto::kTraceGroupBytes>> group;
+};
+[[nodiscard]] TraceToken begin_trace(proto::TraceKind kind, std::string_view name,
+                                     const RemoteOrigin& remote) noexcept;
 /// Where a trace that began here and now would begin; nothing outside every trace.
 [[nodiscard]] std::optional<TraceOrigin> current_origin() noexcept;
 /// In the child of a fork: begins the trace in which it goes on, for its plain calls on this
@@ -55,6 +62,8 @@ void adopt_trace(TraceToken token) noexcept;
 /// The trace that a call made here and now would belong to.
 [[nodiscard]] TraceToken current_trace() noexcept;
 [[nodiscard]] std::optional<std::string> trace_id_of(TraceToken token);
+/// As 32 hexadecimal digits.
+[[nodiscard]] std::optional<std::string> trace_group_of(TraceToken token);
 /// Ends every live trace of the process, as stop_recording() does.
 void end_all_traces(Process& process) noexcept;
 

@@ -25,6 +25,10 @@ namespace {
             return sizeof(ThreadRecord);
         case RecordKind::kBlind:
             return sizeof(BlindRecord);
+        case RecordKind::kSpanStart:
+        case RecordKind::kSpanEnd:
+        case RecordKind::kSpanPoint:
+            return sizeof(SpanRecord);
         default:
             return 0;
     }
@@ -93,7 +97,7 @@ DecodeStatus Decoder::next() {
             status = take_long(head);
         } else if (kind == RecordKind::kContext) {
             status = take_context();
-        } else if (kind == RecordKind::kThread || kind == RecordKind::kBlind) {
+        } else if (kind == RecordKind::kThread || kind == RecordKind::kBlind || is_span(kind)) {
             status = DecodeStatus::kOther;
         } else {
             status = take_valued(head);

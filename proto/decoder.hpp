@@ -58,7 +58,7 @@ struct DecoderState {
 
 enum class DecodeStatus : std::uint8_t {
     kEvent,    // `event` is filled
-    kOther,    // a record without an event (context, thread, blind, elapsed)
+    kOther,    // a record without an event (context, thread, blind, span, elapsed)
     kUnknown,  // a kind of a later version: stepped over
     kEnd,      // no bytes left
     kBroken,   // the bytes are not records: a length of zero or past the end, a distance before the

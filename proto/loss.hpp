@@ -20,15 +20,16 @@ enum class LossReason : std::uint32_t {
     kHookReplaced = 6,  // an end that the hook could not see, because another tool took its place
     kRemoved = 7,       // deleted by retention
     kUnreadable = 8,    // the arena of a dead process could not be read, or bytes did not decode
+    kSpanDropped = 9,   // a span's record that found no room; it counts as an event only then
 };
-inline constexpr std::size_t kLossReasons = 9;
+inline constexpr std::size_t kLossReasons = 10;
 /// Room in a slot, so that later reasons do not move anything.
 inline constexpr std::size_t kLossCounters = 16;
 static_assert(kLossReasons <= kLossCounters);
 
 inline constexpr std::array<std::string_view, kLossReasons> kLossNames = {
     "ring_full", "start_dropped", "trace_ended", "stack_full", "suspended_full",
-    "reentrant", "hook_replaced", "removed",     "unreadable",
+    "reentrant", "hook_replaced", "removed",     "unreadable", "span_dropped",
 };
 
 /// The reason's name, or "unknown" for one of a later version.

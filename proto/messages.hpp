@@ -26,7 +26,7 @@ namespace kolo::proto {
 
 /// A hello with another number is refused; what can be added without breaking either side is a
 /// feature instead.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 /// Bits of Hello::features and Welcome::features; both sides use what both have. None is defined
 /// yet.
 inline constexpr std::uint64_t kFeatures = 0;

@@ -35,6 +35,9 @@ enum class RecordKind : std::uint8_t {
     kContext = 0x20,
     kThread = 0x21,
     kBlind = 0x22,
+    kSpanStart = 0x28,
+    kSpanEnd = 0x29,
+    kSpanPoint = 0x2A,
 
     // One word.
     kShortStart = 0x80,
@@ -124,6 +127,13 @@ struct BlindRecord {
 static_assert(sizeof(BlindRecord) == 24 && offsetof(BlindRecord, begin) == 8 &&
               offsetof(BlindRecord, end) == 16);
 
+/// kSpanStart, kSpanEnd, kSpanPoint: what a processor reports. Payload: see PROTOCOL.md.
+struct SpanRecord {
+    RecordHead head;
+    std::uint64_t span;
+};
+static_assert(sizeof(SpanRecord) == 16 && offsetof(SpanRecord, span) == 8);
+
 /// The most that ending one segment can need: a clock step, a context, a long end, and a marker for
 /// the value that found no room.
 inline constexpr std::uint32_t kEndRoom =
@@ -132,6 +142,10 @@ static_assert(kEndRoom == 96);
 
 [[nodiscard]] constexpr bool is_one_word(RecordKind kind) noexcept {
     return static_cast<std::uint8_t>(kind) >= kOneWordKinds;
+}
+
+[[nodiscard]] constexpr bool is_span(RecordKind kind) noexcept {
+    return kind >= RecordKind::kSpanStart && kind <= RecordKind::kSpanPoint;
 }
 
 [[nodiscard]] constexpr bool is_long(RecordKind kind) noexcept {
@@ -177,6 +191,9 @@ inline void store_fields(std::uint8_t* to, const ContextRecord& record) noexcept
 inline void store_fields(std::uint8_t* to, const BlindRecord& record) noexcept {
     store(to + offsetof(BlindRecord, begin), record.begin);
     store(to + offsetof(BlindRecord, end), record.end);
+}
+inline void store_fields(std::uint8_t* to, const SpanRecord& record) noexcept {
+    store(to + offsetof(SpanRecord, span), record.span);
 }
 inline void store_fields(std::uint8_t* to, const ThreadRecord& record) noexcept {
     store(to + offsetof(ThreadRecord, native_id), record.native_id);

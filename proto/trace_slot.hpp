@@ -37,7 +37,8 @@ inline constexpr std::array<std::string_view, 7> kTraceKindNames = {
 inline constexpr std::uint32_t kTraceSlots = 1024;
 inline constexpr std::uint32_t kTraceIdBytes =
     32;  // "trc_" and a ULID (30 characters), zero-padded
-inline constexpr std::uint32_t kTraceNameBytes = 200;  // UTF-8; a longer name is cut at a character
+inline constexpr std::uint32_t kTraceGroupBytes = 16;
+inline constexpr std::uint32_t kTraceNameBytes = 184;  // UTF-8; a longer name is cut at a character
 
 /// The plain part of a slot. Begin-to-end it is what a TRACE message carries, behind the counters.
 struct TraceFields {
@@ -52,6 +53,8 @@ struct TraceFields {
     std::int64_t begin_realtime_ns;
     std::uint32_t name_bytes;
     std::uint32_t reserved;
+    // What all traces share that one user action led to: the trace id of W3C Trace Context.
+    std::uint8_t group[kTraceGroupBytes];
     char name[kTraceNameBytes];
 };
 static_assert(sizeof(TraceFields) == 320 && offsetof(TraceFields, id) == 8 &&
@@ -60,7 +63,8 @@ static_assert(sizeof(TraceFields) == 320 && offsetof(TraceFields, id) == 8 &&
               offsetof(TraceFields, parent_ring) == 80 && offsetof(TraceFields, kind) == 84 &&
               offsetof(TraceFields, begin_ticks) == 88 && offsetof(TraceFields, end_ticks) == 96 &&
               offsetof(TraceFields, begin_realtime_ns) == 104 &&
-              offsetof(TraceFields, name_bytes) == 112 && offsetof(TraceFields, name) == 120);
+              offsetof(TraceFields, name_bytes) == 112 && offsetof(TraceFields, group) == 120 &&
+              offsetof(TraceFields, name) == 136);
 
 struct alignas(64) TraceSlot {
     std::atomic<std::uint32_t> state;    // SlotState

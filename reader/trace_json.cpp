@@ -39,6 +39,7 @@ template <typename T>
     const store::StoredTrace& stored = recording.stored;
     Json json = trace_json(stored.trace);
     json["parent_id"] = or_null(stored.trace.parent_id);
+    json["group_id"] = or_null(stored.trace.group_id);
     json["emitted"] = stored.trace.emitted;
     json["stored"] = stored.trace.stored;
     json["losses"] = Json::object();
@@ -96,16 +97,25 @@ template <typename T>
     return json;
 }
 
+[[nodiscard]] Json data_json(proto::Bytes bytes) {
+    ValueTree data;
+    parse_values(bytes, data);
+    return data.roots.empty() ? Json(nullptr) : json_of(data, 0);
+}
+
 [[nodiscard]] Json span_json(const store::StoredSpan& span) {
     Json json = Json::object();
     json["activation_id"] = span.activation ? Json(id_text(*span.activation)) : Json(nullptr);
     json["kind"] = span.kind;
+    json["type"] = span.type;
+    json["end_type"] = or_null(span.end_type);
+    json["subtype"] = or_null(span.subtype);
     json["name"] = or_null(span.name);
     json["start_ns"] = span.start_ns;
     json["duration_ns"] = or_null(span.duration_ns);
-    ValueTree data;
-    parse_values(span.data, data);
-    json["data"] = data.roots.empty() ? Json(nullptr) : json_of(data, 0);
+    json["outcome"] = or_null(span.outcome);
+    json["data"] = data_json(span.data);
+    json["end_data"] = data_json(span.end_data);
     return json;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "reader/labels.hpp"
+#include "reader/span_text.hpp"
 #include "reader/text.hpp"
 #include "reader/units.hpp"
 #include "reader/value_text.hpp"
@@ -194,7 +195,8 @@ struct Ended {
 class TreePrinter {
   public:
     TreePrinter(const Recording& recording, const Look& look, Output& out)
-        : recording_(&recording), look_(look), out_(&out) {
+        : recording_(&recording), look_(look), out_(&out), spans_(recording, look) {
+        spans_.print({}, "", out);
         std::size_t longest = 1;
         for (const Activation& activation : recording.tree.activations) {
             longest = std::max<std::size_t>(longest, activation.ordinal);
@@ -222,6 +224,7 @@ class TreePrinter {
         out_->print(paint(look_, call.end.style, call.end.text));
         out_->print(call.location.empty() ? "" : "  " + paint(look_, Style::kDim, call.location));
         out_->print("\n");
+        spans_.print(activation.id(), std::string(id.size(), ' ') + "  " + indent, *out_);
     }
 
   private:
@@ -263,6 +266,7 @@ class TreePrinter {
     const Recording* recording_;
     Look look_;
     Output* out_;
+    SpanLines spans_;
     std::size_t id_columns_;
     ActivationValues values_;
 };

@@ -117,8 +117,8 @@ constexpr std::string_view kSelectTrace =
     "SELECT trace.key, trace.process_id, process.pid, trace.number, trace.id, trace.name, "
     "trace.kind,"
     " trace.status, trace.started_at, trace.duration_ns, trace.version, trace.git_sha, trace.argv,"
-    " trace.begin_ticks, trace.end_ticks, trace.parent_id, trace.emitted, trace.stored,"
-    " trace.activations,"
+    " trace.begin_ticks, trace.end_ticks, trace.parent_id, trace.group_id, trace.emitted,"
+    " trace.stored, trace.activations,"
     " (SELECT ifnull(sum(loss.events), 0) FROM loss WHERE loss.trace_key = trace.key)"
     " FROM trace JOIN process ON process.id = trace.process_id ";
 
@@ -143,6 +143,7 @@ constexpr std::string_view kSelectTrace =
         trace.end_ticks = static_cast<proto::Ticks>(*end);
     }
     trace.parent_id = text_or_null(row.getColumn(column++));
+    trace.group_id = text_or_null(row.getColumn(column++));
     trace.emitted = row.getColumn(column++).getInt64();
     trace.stored = row.getColumn(column++).getInt64();
     trace.activations = row.getColumn(column++).getInt64();
@@ -233,10 +234,16 @@ void read_clocks(SQLite::Database& database, StoredTrace& stored) {
     }
 }
 
+[[nodiscard]] std::vector<std::uint8_t> bytes_of(const SQLite::Column& column) {
+    const auto* bytes = static_cast<const std::uint8_t*>(column.getBlob());
+    return {bytes, bytes + column.getBytes()};
+}
+
 void read_spans(SQLite::Database& database, StoredTrace& stored) {
     SQLite::Statement statement(database,
-                                "SELECT ring, ordinal, kind, name, start_ns, duration_ns, data"
-                                " FROM span WHERE trace_key = ? ORDER BY start_ns, id");
+                                "SELECT ring, ordinal, kind, type, end_type, subtype, name,"
+                                " start_ns, duration_ns, outcome, data, end_data FROM span WHERE "
+                                "trace_key = ? ORDER BY start_ns, id");
     statement.bind(1, stored.trace.key);
     while (statement.executeStep()) {
         StoredSpan span;
@@ -245,12 +252,15 @@ void read_spans(SQLite::Database& database, StoredTrace& stored) {
                                unsigned_64(statement.getColumn(1))};
         }
         span.kind = statement.getColumn(2).getString();
-        span.name = text_or_null(statement.getColumn(3));
-        span.start_ns = statement.getColumn(4).getInt64();
-        span.duration_ns = integer_or_null(statement.getColumn(5));
-        const auto data = statement.getColumn(6);
-        const auto* bytes = static_cast<const std::uint8_t*>(data.getBlob());
-        span.data.assign(bytes, bytes + data.getBytes());
+        span.type = statement.getColumn(3).getString();
+        span.end_type = text_or_null(statement.getColumn(4));
+        span.subtype = text_or_null(statement.getColumn(5));
+        span.name = text_or_null(statement.getColumn(6));
+        span.start_ns = statement.getColumn(7).getInt64();
+        span.duration_ns = integer_or_null(statement.getColumn(8));
+        span.outcome = text_or_null(statement.getColumn(9));
+        span.data = bytes_of(statement.getColumn(10));
+        span.end_data = bytes_of(statement.getColumn(11));
         stored.spans.push_back(std::move(span));
     }
 }

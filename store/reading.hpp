@@ -59,6 +59,7 @@ struct TraceSummary {
     proto::Ticks begin_ticks = 0;
     std::optional<proto::Ticks> end_ticks;
     std::optional<std::string> parent_id;
+    std::optional<std::string> group_id;
     std::int64_t emitted = 0;
     std::int64_t stored = 0;
     std::int64_t activations = 0;
@@ -96,10 +97,15 @@ struct StoredCode {
 struct StoredSpan {
     std::optional<proto::ActivationId> activation;
     std::string kind;
+    std::string type;
+    std::optional<std::string> end_type;
+    std::optional<std::string> subtype;
     std::optional<std::string> name;
-    std::int64_t start_ns = 0;
-    std::optional<std::int64_t> duration_ns;
-    std::vector<std::uint8_t> data;  // msgpack map; may be empty
+    std::int64_t start_ns = 0;                // from the trace's start
+    std::optional<std::int64_t> duration_ns;  // nothing: it has not ended
+    std::optional<std::string> outcome;       // nothing: a point in time, or not ended
+    std::vector<std::uint8_t> data;           // msgpack map
+    std::vector<std::uint8_t> end_data;       // the same; empty: not ended
 };
 
 struct StoredLoss {

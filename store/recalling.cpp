@@ -102,6 +102,7 @@ constexpr const char* kProcessColumns =
         row.parent = proto::ActivationId{proto::RingNumber{parent_ring.getUInt()},
                                          unsigned_of(parent_ordinal)};
     }
+    row.group_id = text_of(next()).value_or("");
     row.emitted = unsigned_of(next());
     row.stored = unsigned_of(next());
     row.activations = unsigned_of(next());
@@ -113,8 +114,8 @@ constexpr const char* kProcessColumns =
 constexpr const char* kTraceColumns =
     "SELECT key, id, number, name, kind, status, started_at, duration_ns, version, git_sha, argv, "
     "begin_ticks, "
-    "end_ticks, parent_id, parent_ring, parent_ordinal, emitted, stored, activations, unwinds, "
-    "is_merged FROM trace ";
+    "end_ticks, parent_id, parent_ring, parent_ordinal, group_id, emitted, stored, activations, "
+    "unwinds, is_merged FROM trace ";
 
 [[nodiscard]] Losses losses_of(SQLite::Database& database, ProcessKey process,
                                const TraceKey* trace) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/ids.hpp"
 #include "proto/loss.hpp"
@@ -90,12 +91,35 @@ struct TraceRow {
     proto::Ticks begin_ticks = 0;
     std::optional<proto::Ticks> end_ticks;
     std::optional<std::string> parent_id;
+    std::string group_id;
     std::optional<proto::ActivationId> parent;
     std::uint64_t emitted = 0;
     std::uint64_t stored = 0;
     std::uint64_t activations = 0;
     std::uint64_t unwinds = 0;
     bool is_merged = false;
+};
+
+/// A span's start, or a point in time.
+struct SpanRow {
+    std::uint64_t number = 0;  // within its process
+    std::optional<proto::ActivationId> activation;
+    std::string kind;
+    std::string type;
+    std::optional<std::string> subtype;
+    std::optional<std::string> name;
+    proto::Ticks ticks = 0;
+    bool is_point = false;
+    std::vector<std::uint8_t> data;  // msgpack map
+};
+
+struct SpanEndRow {
+    std::uint64_t number = 0;
+    std::string type;
+    std::optional<std::string> name;  // in place of the one it began with
+    std::string outcome;
+    proto::Ticks ticks = 0;
+    std::vector<std::uint8_t> data;
 };
 
 /// Events lost by reason (proto::LossReason).

@@ -42,7 +42,8 @@ void prepare(SQLite::Database& database, const std::filesystem::path& path) {
 }  // namespace
 
 std::span<const Migration> migrations() {
-    static const std::array<Migration, 1> steps = {Migration{1, kSchemaSql}};
+    static const std::array<Migration, kSchemaVersion> steps = {Migration{1, kSchemaSql},
+                                                                Migration{2, kSchema2Sql}};
     return steps;
 }
 

@@ -15,10 +15,11 @@
 
 namespace kolo::store {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
-/// schema.sql, as compiled in.
+/// schema.sql and schema_2.sql, as compiled in.
 extern const std::string_view kSchemaSql;
+extern const std::string_view kSchema2Sql;
 
 /// The store cannot be used; what() says what happened, to what, and what to do.
 class StoreRefused : public std::runtime_error {

@@ -124,7 +124,7 @@ CREATE TABLE trace_code (
 ) WITHOUT ROWID;
 CREATE INDEX trace_code_trace ON trace_code (trace_key);
 
-CREATE TABLE span (
+CREATE TABLE span (                          -- version 2 makes it anew
     id INTEGER PRIMARY KEY,
     trace_key INTEGER NOT NULL REFERENCES trace(key),
     ring INTEGER,                            -- the activation it belongs to

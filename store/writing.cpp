@@ -85,8 +85,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql";
 
 constexpr std::string_view kPutTrace = R"sql(
 INSERT INTO trace (key, id, process_id, number, name, kind, status, started_at, duration_ns, version, git_sha, argv,
-    begin_ticks, end_ticks, parent_id, parent_ring, parent_ordinal, emitted, stored, activations, unwinds, is_merged)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    begin_ticks, end_ticks, parent_id, parent_ring, parent_ordinal, group_id, emitted, stored, activations, unwinds,
+    is_merged)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET name = excluded.name, kind = excluded.kind, status = excluded.status,
     duration_ns = excluded.duration_ns, end_ticks = excluded.end_ticks, emitted = excluded.emitted,
     stored = excluded.stored, activations = excluded.activations, unwinds = excluded.unwinds,
@@ -95,6 +96,14 @@ ON CONFLICT (key) DO UPDATE SET name = excluded.name, kind = excluded.kind, stat
 constexpr std::string_view kPutLoss = R"sql(
 INSERT INTO loss (process_id, trace_key, reason, events) VALUES (?, ?, ?, ?)
 ON CONFLICT (process_id, ifnull(trace_key, 0), reason) DO UPDATE SET events = excluded.events)sql";
+
+constexpr std::string_view kPutSpan = R"sql(
+INSERT OR IGNORE INTO span (trace_key, number, ring, ordinal, kind, type, subtype, name, start_ns, duration_ns, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql";
+
+constexpr std::string_view kEndSpan = R"sql(
+UPDATE span SET end_type = ?, name = ifnull(?, name), outcome = ?, duration_ns = max(0, ? - start_ns), end_data = ?
+WHERE trace_key = ? AND number = ?)sql";
 
 constexpr std::string_view kPutTraceCode = R"sql(
 INSERT INTO trace_code (code_id, trace_key, activations)
@@ -119,6 +128,8 @@ StoreWriter::StoreWriter(SQLite::Database& database)
       code_(make(kPutCode)),
       trace_(make(kPutTrace)),
       loss_(make(kPutLoss)),
+      span_(make(kPutSpan)),
+      span_end_(make(kEndSpan)),
       chunk_(
           make("INSERT INTO chunk (trace_key, format, codec, dictionary, events, raw_bytes, data) "
                "VALUES (?, ?, ?, NULL, ?, ?, ?)")),
@@ -185,7 +196,8 @@ void StoreWriter::put_trace(ProcessKey process, const TraceRow& row) {
     } else {
         run << std::optional<std::uint32_t>() << std::optional<std::uint64_t>();
     }
-    run << row.emitted << row.stored << row.activations << row.unwinds << row.is_merged;
+    run << row.group_id << row.emitted << row.stored << row.activations << row.unwinds
+        << row.is_merged;
     run.go();
 }
 
@@ -207,6 +219,26 @@ void StoreWriter::put_losses(ProcessKey process, const TraceKey* trace, const Lo
     if (unnamed != 0) {
         put(proto::loss_name(proto::kLossReasons), unnamed);
     }
+}
+
+void StoreWriter::put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns) {
+    Run run(span_);
+    run << trace << row.number;
+    if (row.activation) {
+        run << proto::to_integer(row.activation->ring) << row.activation->ordinal;
+    } else {
+        run << std::optional<std::uint32_t>() << std::optional<std::uint64_t>();
+    }
+    run << row.kind << row.type << row.subtype << row.name << start_ns
+        << (row.is_point ? std::optional<std::int64_t>(0) : std::nullopt) << proto::Bytes(row.data);
+    run.go();
+}
+
+void StoreWriter::end_span(TraceKey trace, const SpanEndRow& row, std::int64_t end_ns) {
+    Run run(span_end_);
+    run << row.type << row.name << row.outcome << end_ns << proto::Bytes(row.data) << trace
+        << row.number;
+    run.go();
 }
 
 void StoreWriter::add_plain_chunk(TraceKey trace, proto::Bytes slices, std::uint64_t events) {

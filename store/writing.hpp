@@ -41,6 +41,10 @@ class StoreWriter {
     /// `trace` nothing: lost by the process, but in no trace of its own.
     void put_losses(ProcessKey process, const TraceKey* trace, const Losses& losses);
 
+    /// `start_ns`: from the trace's start.
+    void put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns);
+    void end_span(TraceKey trace, const SpanEndRow& row, std::int64_t end_ns);
+
     void add_plain_chunk(TraceKey trace, proto::Bytes slices, std::uint64_t events);
     void add_packed(ProcessKey process, TraceKey trace, const PackedTrace& packed);
     /// The plain chunks of a trace, oldest first.
@@ -60,6 +64,8 @@ class StoreWriter {
     SQLite::Statement code_;
     SQLite::Statement trace_;
     SQLite::Statement loss_;
+    SQLite::Statement span_;
+    SQLite::Statement span_end_;
     SQLite::Statement chunk_;
     SQLite::Statement trace_code_;
     SQLite::Statement plain_;

@@ -53,8 +53,11 @@ def session(config: object = None, *, defaults: Mapping[str, Any] | None = None)
     return _session
 
 
-def begin(here: Session, kind: str, name: str | None) -> int:
-    """Begin a trace; its token, or 0 when it is not traced (the native module says why in its status)."""
+def begin(
+    here: Session, kind: str, name: str | None, parent: str | None = None, group: str | None = None
+) -> int:
+    """Begin a trace; its token, or 0 when it is not traced (the native module says why in its status).
+    `parent` and `group` tell what asked for it from elsewhere: see _links.incoming()."""
     native = here.native
     if native is None:
         return 0
@@ -69,7 +72,7 @@ def begin(here: Session, kind: str, name: str | None) -> int:
     _threads.follow_late_imports(native)
     _follow_queues()
     _flush_multiprocessing_child(here, native)
-    return native.begin_trace(kind, None if name is None else encodable(name))
+    return native.begin_trace(kind, None if name is None else encodable(name), parent, group)
 
 
 def _follow_queues() -> None:
@@ -97,6 +100,8 @@ def _start(config: object, defaults: Mapping[str, Any]) -> Session:
     except Exception as error:  # whatever it is: the program goes on
         warn(f"nothing is recorded: the probe cannot be loaded ({error}); reinstall kolo-probe")
         return Session(None, options)
+    if options["spans.enabled"]:
+        _ask_processors(native, options)
     # Registered early, so it runs after the program's own exit functions.
     atexit.register(native.shutdown, SHUTDOWN_TIMEOUT_S)
     return Session(native, options, config)
@@ -117,6 +122,17 @@ def _load(hook: str) -> Native:
     from kolo_probe.pure import probe
 
     return probe
+
+
+def _ask_processors(native: Native, options: Mapping[str, Any]) -> None:
+    try:
+        from kolo_probe._processors import Dispatcher, load
+
+        processors = load(options)
+        patterns = [(list(one.co_names), one.path_fragment) for one in processors]
+        native.set_dispatcher(patterns, Dispatcher(native, processors, options))
+    except Exception as error:  # a plugin's doing; calls are recorded without them
+        warn(f"no processor is asked ({type(error).__name__}): calls are recorded, spans are not")
 
 
 def _compare(native: Native, config: object) -> None:

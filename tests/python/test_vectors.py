@@ -19,7 +19,17 @@ VECTORS = Path(__file__).parents[2] / "proto" / "vectors"
 LONG = {0x12: "return", 0x13: "unwind", 0x14: "yield", 0x15: "resume", 0x16: "throw"}
 VALUED_ENDS = {0x02: "return", 0x03: "unwind"}
 SHORT_ENDS = {0x81: "return", 0x82: "return", 0x83: "unwind"}
-FIXED_BYTES = {0x01: 12, 0x02: 12, 0x03: 12, 0x20: 32, 0x21: 24, 0x22: 24, **dict.fromkeys(LONG, 48)}
+FIXED_BYTES = {
+    0x01: 12,
+    0x02: 12,
+    0x03: 12,
+    0x20: 32,
+    0x21: 24,
+    0x22: 24,
+    **dict.fromkeys((0x28, 0x29, 0x2A), 16),
+    **dict.fromkeys(LONG, 48),
+}
+OTHERS = {0x21: "thread", 0x22: "blind", 0x28: "span_start", 0x29: "span_end", 0x2A: "span_point"}
 TAGS = [
     "",
     "tuple",
@@ -75,6 +85,7 @@ LOSSES = [
     "hook_replaced",
     "removed",
     "unreadable",
+    "span_dropped",
 ]
 
 Id = list[int]
@@ -141,8 +152,8 @@ class Decoder:
             self.trace, ordinal, ring, _task = struct.unpack_from("<QQII", record, 8)
             self.current = [ring, ordinal]
             return {"step": "other", "kind": "context"}
-        if kind in (0x21, 0x22):
-            return {"step": "other", "kind": "thread" if kind == 0x21 else "blind"}
+        if kind in OTHERS:
+            return {"step": "other", "kind": OTHERS[kind]}
         (ref,) = struct.unpack_from("<I", record, 8)
         return self._start(ref, payload) if kind == 0x01 else self._end(VALUED_ENDS[kind], ref, payload)
 
@@ -263,8 +274,8 @@ def message(type_: int, body: bytes) -> dict[str, Any]:
     if type_ == 3:
         state, open_roots, emitted = struct.unpack_from("<IIQ", body)
         lost = struct.unpack_from("<16Q", body, 16)
-        number, id_, parent_id, ordinal, ring, kind, begin, end, realtime, size, _, name = struct.unpack(
-            "<Q32s32sQIIQQqII200s", body[144:]
+        number, id_, parent_id, ordinal, ring, kind, begin, end, realtime, size, _, group, name = (
+            struct.unpack("<Q32s32sQIIQQqII16s184s", body[144:])
         )
         return {
             "state": state,
@@ -279,6 +290,7 @@ def message(type_: int, body: bytes) -> dict[str, Any]:
             "begin_ticks": begin,
             "end_ticks": end,
             "begin_realtime_ns": realtime,
+            "group": group.hex(),
             "name": name[:size].decode(),
         }
     if type_ == 4:

@@ -13,7 +13,7 @@ import msgpack
 from harness.wire import WELCOME, frame
 
 NOTHING_STORED = {
-    "protocol": 1,
+    "protocol": 2,
     "features": 0,
     "version": "tap",
     "codes_offset": 0,

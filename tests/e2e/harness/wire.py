@@ -22,7 +22,7 @@ def hello(**changes: Any) -> dict[str, Any]:
     """What a process without an arena says first."""
     start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
     told = {
-        "protocol": 1,
+        "protocol": 2,
         "features": 0,
         "process": os.urandom(16),
         "parent": None,

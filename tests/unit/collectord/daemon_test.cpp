@@ -343,7 +343,7 @@ TEST_F(Daemon, RefusesDatabasesThatAreNotItsOwn) {
               std::string::npos);
     {
         SQLite::Database newer = store::open_store(folder() / "newer");
-        newer.exec("PRAGMA user_version = 2");
+        newer.exec("PRAGMA user_version = 99");
         newer.exec("PRAGMA journal_mode = DELETE");
     }
     const Said said = run_to_end(folder(), {"--db", (folder() / "newer").string()});

@@ -94,6 +94,8 @@ void fill_text(char (&to)[Size], const Json& text) {
     image.fields.begin_ticks = fields["begin_ticks"];
     image.fields.end_ticks = fields["end_ticks"];
     image.fields.begin_realtime_ns = fields["begin_realtime_ns"];
+    const std::vector<std::uint8_t> group = from_hex(fields["group"]);
+    std::copy_n(group.begin(), sizeof image.fields.group, image.fields.group);
     fill_text(image.fields.name, fields["name"]);
     image.fields.name_bytes = static_cast<std::uint32_t>(fields["name"].get<std::string>().size());
     return image;

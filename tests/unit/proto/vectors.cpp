@@ -50,6 +50,12 @@ namespace {
             return "thread";
         case RecordKind::kBlind:
             return "blind";
+        case RecordKind::kSpanStart:
+            return "span_start";
+        case RecordKind::kSpanEnd:
+            return "span_end";
+        case RecordKind::kSpanPoint:
+            return "span_point";
         default:
             return "elapsed";
     }

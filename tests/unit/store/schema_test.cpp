@@ -72,13 +72,13 @@ TEST(OpenStore, RefusesANewerStore) {
     const Folder folder;
     {
         SQLite::Database store = open_store(folder / "db.sqlite3");
-        store.exec("PRAGMA user_version = 2");
+        store.exec("PRAGMA user_version = 3");
     }
     try {
         static_cast<void>(open_store(folder / "db.sqlite3"));
         FAIL() << "opened";
     } catch (const StoreRefused& refused) {
-        EXPECT_NE(std::string(refused.what()).find("schema version 2"), std::string::npos)
+        EXPECT_NE(std::string(refused.what()).find("schema version 3"), std::string::npos)
             << refused.what();
     }
 }

@@ -1,0 +1,188 @@
+#include "probe/processors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "probe/codes.hpp"
+#include "probe/owned.hpp"
+#include "probe/thread_exit.hpp"
+
+namespace kolo::probe {
+
+namespace {
+
+std::vector<ProcessorPattern>& patterns() {
+    // Leaked, as threads may still be recording while the program ends.
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
+    static auto* const known = new std::vector<ProcessorPattern>;
+    return *known;
+}
+
+PyObject* g_dispatcher = nullptr;  // kept for ever, as the next ones
+PyObject* g_stand_in = nullptr;    // types.SimpleNamespace
+std::array<PyObject*, 6> g_event_names{};
+
+/// Like ExceptionSetAside of reprs.cpp, but what comes up meanwhile is looked at.
+class ProgramsException {
+  public:
+    ProgramsException() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
+    /// Also drops what came up meanwhile.
+    ~ProgramsException() { PyErr_Restore(type_, value_, traceback_); }
+    ProgramsException(const ProgramsException&) = delete;
+    ProgramsException& operator=(const ProgramsException&) = delete;
+
+  private:
+    PyObject* type_ = nullptr;
+    PyObject* value_ = nullptr;
+    PyObject* traceback_ = nullptr;
+};
+
+/// What came out of the dispatcher was raised by a signal handler, for the program.
+void raise_later() noexcept {
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0) {
+        PyErr_Clear();
+        PyErr_SetInterrupt();
+        return;
+    }
+    PyObject* type = nullptr;
+    PyObject* value = nullptr;
+    PyObject* traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type != nullptr) {
+        static_cast<void>(PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), type));
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+[[nodiscard]] PyObject* locals_of(const FrameEvent& event) noexcept {
+    Owned locals(PyDict_New());
+    const CodeVariables& known = event.info->variables;
+    const FrameVariables variables(event.frame, known.slots);
+    for (std::uint32_t i = 0; locals && i < variables.count(); ++i) {
+        PyObject* value = variables.at(i);
+        if (value != nullptr && PyDict_SetItem(locals.get(), known.names[i], value) != 0) {
+            PyErr_Clear();
+        }
+    }
+    return locals.release();
+}
+
+/// Where the interpreter has no frame object to give: before and behind the evaluation on 3.11.
+[[nodiscard]] PyObject* stand_in_for(const FrameEvent& event) noexcept {
+    const Owned keywords(PyDict_New());
+    const Owned locals(locals_of(event));
+    const int last = frame_last_instruction(event.frame);
+    const Owned line(PyLong_FromLong(last < 0 ? event.code->co_firstlineno
+                                              : PyCode_Addr2Line(event.code, last)));
+    const Owned below(reinterpret_cast<PyObject*>(PyThreadState_GetFrame(event.thread)));
+    const Owned nothing(PyTuple_New(0));
+    if (!keywords || !locals || !line || !nothing) {
+        return nullptr;
+    }
+    PyObject* globals = frame_globals(event.frame);
+    const std::array<std::pair<const char*, PyObject*>, 5> attributes = {
+        {{"f_code", reinterpret_cast<PyObject*>(event.code)},
+         {"f_locals", locals.get()},
+         {"f_globals", globals != nullptr ? globals : Py_None},
+         {"f_lineno", line.get()},
+         {"f_back", below ? below.get() : Py_None}}};
+    for (const auto& [name, value] : attributes) {
+        if (PyDict_SetItemString(keywords.get(), name, value) != 0) {
+            return nullptr;
+        }
+    }
+    return PyObject_Call(g_stand_in, nothing.get(), keywords.get());
+}
+
+[[nodiscard]] PyObject* frame_for(const FrameEvent& event) noexcept {
+    PyFrameObject* running = PyThreadState_GetFrame(event.thread);
+    if (running != nullptr && frame_of(running) == event.frame) {
+        return reinterpret_cast<PyObject*>(running);
+    }
+    Py_XDECREF(running);
+#if PY_VERSION_HEX < 0x030B0000
+    auto* frame = static_cast<PyObject*>(event.frame.address);
+    Py_INCREF(frame);
+    return frame;
+#else
+    return stand_in_for(event);
+#endif
+}
+
+/// Result, yielded value or exception, as Python may have it: an exception that is not an instance
+/// yet is none.
+[[nodiscard]] PyObject* argument_of(const FrameEvent& event, ProcessedEvent what) noexcept {
+    PyObject* value = event.value;
+    const bool is_exception = what == ProcessedEvent::kUnwind || what == ProcessedEvent::kThrow;
+    if (value == nullptr || (is_exception && !PyExceptionInstance_Check(value))) {
+        return Py_None;
+    }
+    return what == ProcessedEvent::kYield ? unwrapped(value) : value;
+}
+
+}  // namespace
+
+void set_dispatcher(std::vector<ProcessorPattern> found, PyObject* dispatcher) {
+    const Owned types(PyImport_ImportModule("types"));
+    g_stand_in = types ? PyObject_GetAttrString(types.get(), "SimpleNamespace") : nullptr;
+    constexpr std::array<const char*, 6> kNames = {"call",   "return", "unwind",
+                                                   "resume", "yield",  "throw"};
+    std::transform(kNames.begin(), kNames.end(), g_event_names.begin(), PyUnicode_InternFromString);
+    PyErr_Clear();
+    const bool is_complete =
+        g_stand_in != nullptr && std::all_of(g_event_names.begin(), g_event_names.end(),
+                                             [](PyObject* name) { return name != nullptr; });
+    if (is_complete) {
+        patterns() = std::move(found);
+        Py_INCREF(dispatcher);
+        g_dispatcher = dispatcher;
+    }
+}
+
+PyObject* matching_processors(std::string_view name, std::string_view path) {
+    std::vector<std::size_t> matched;
+    const auto& known = patterns();
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        const auto& names = known[i].names;
+        if (std::find(names.begin(), names.end(), name) != names.end() &&
+            path.find(known[i].path_fragment) != std::string_view::npos) {
+            matched.push_back(i);
+        }
+    }
+    if (matched.empty()) {
+        return nullptr;
+    }
+    const ProgramsException aside;
+    Owned all(PyTuple_New(static_cast<Py_ssize_t>(matched.size())));
+    for (std::size_t i = 0; all && i < matched.size(); ++i) {
+        PyObject* index = PyLong_FromSize_t(matched[i]);
+        if (index == nullptr) {
+            return nullptr;
+        }
+        PyTuple_SET_ITEM(all.get(), static_cast<Py_ssize_t>(i), index);
+    }
+    return all.release();
+}
+
+void dispatch(const FrameEvent& event, ProcessedEvent what) noexcept {
+    const ProgramsException aside;
+    // The frame's address tells one activation from all others that run.
+    const Owned key(PyLong_FromVoidPtr(event.frame.address));
+    const Owned frame(frame_for(event));
+    if (key && frame) {
+        const std::array<PyObject*, 5> arguments = {
+            event.info->processors.get(), frame.get(), key.get(),
+            g_event_names[static_cast<std::size_t>(what)], argument_of(event, what)};
+        const Owned result(survive_thread_exit([&] {
+            return PyObject_Vectorcall(g_dispatcher, arguments.data(), arguments.size(), nullptr);
+        }));
+    }
+    if (PyErr_Occurred() != nullptr) {
+        raise_later();
+    }
+}
+
+}  // namespace kolo::probe
