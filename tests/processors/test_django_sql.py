@@ -94,6 +94,22 @@ def test_an_insert_tells_what_it_returned():
     assert inserts[1].start["query_params"] == ["a", "b"]
 
 
+def test_a_query_without_rows_says_so():
+    with driven(PROCESSORS) as spans:
+        assert list(users().filter(username="nobody").values_list("id")) == []
+    assert only(spans).end == {"query_data": [], "columns": ["id"], "row_count": 0}
+
+
+def test_an_insert_that_returns_nothing():
+    from django.contrib.auth.models import User
+
+    with driven(PROCESSORS) as spans:
+        User.groups.through.objects.bulk_create([], ignore_conflicts=True)
+        User.objects.bulk_create([User(username="x")], ignore_conflicts=True)
+    (insert,) = [span for span in spans if span.name and span.name.startswith("INSERT")]
+    assert (insert.end["query_data"], insert.end["row_count"]) == (None, 1)
+
+
 def test_rows_come_in_bounded_number():
     from django.contrib.auth.models import Group
 

@@ -103,3 +103,23 @@ def test_a_context_of_its_own_kind_is_read_without_its_code():
     with driven(PROCESSORS) as spans:
         Template("x", name="x").render(context)
     assert spans[0].start["context"] == {"a": 1}
+
+
+def test_the_value_of_a_secret_field_is_not_told_with_its_widget():
+    from django import forms
+    from django.forms.renderers import DjangoTemplates
+
+    class Login(forms.Form):
+        default_renderer = DjangoTemplates()
+        user = forms.CharField()
+        password = forms.CharField(widget=forms.PasswordInput(render_value=True))
+        token = forms.SplitDateTimeField()
+
+    form = Login({"user": "ann", "password": "hunter2", "token_0": "hunter2", "token_1": "hunter2"})
+    with driven(PROCESSORS) as spans:
+        page = "".join(str(field) for field in form)
+    assert 'value="hunter2"' in page
+    told = [span.start["context"]["widget"] for span in spans]
+    assert {widget["value"] for widget in told if widget["name"] == "user"} == {"ann"}
+    assert {widget["value"] for widget in told if widget["name"] != "user"} == {"[redacted]"}
+    assert "hunter2" not in repr(told)

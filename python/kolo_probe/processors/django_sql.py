@@ -131,16 +131,17 @@ def _fetched(told: Any, arg: Any, context: _Context) -> dict[str, Any]:
     from which others will fetch."""
     if type(arg) is int:
         return {"query_data": arg, "columns": None, "row_count": arg}
-    if type(arg) not in (list, tuple) or not arg:
+    is_query = "result_type" in told  # and no INSERT, which returns an empty list when it asked for nothing
+    if type(arg) not in (list, tuple) or not (arg or is_query):
         is_iterator = arg is not None and arg is not told["cursor"] and type(arg) is not list
         count = None if is_iterator else _count(told["cursor"].cursor)
-        return {"query_data": arg if type(arg) is list else None, "columns": None, "row_count": count}
+        return {"query_data": None, "columns": None, "row_count": count}
     columns = _columns(told, context)
     most = context.most + 1  # one more, so that the encoder says that it is cut
     hidden = frozenset(at for at, (_, is_hidden) in enumerate(columns) if is_hidden)
     if type(arg) is tuple:
         data, count = _row(arg, hidden), 1
-    elif type(arg[0]) is list:
+    elif arg and type(arg[0]) is list:
         data, count = [[_row(row, hidden) for row in arg[0][:most]]], sum(map(len, arg))
     else:
         data, count = [_row(row, hidden) for row in arg[:most]], len(arg)

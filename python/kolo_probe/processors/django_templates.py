@@ -8,19 +8,25 @@ processors; nothing is evaluated or called.
 
 from __future__ import annotations
 
+from kolo_probe._redact import REDACTED, is_secret, names_in_force
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
     from typing import Any
 
 _MOST_VARIABLES = 100
 
 
-def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str, Any]:
+def _process(frame: FrameType, event: str, arg: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     told = frame.f_locals
     data = {"template": _name(told["self"])}
     if event == "call":
-        return {**data, "context": _variables(told["context"])}
+        variables = _variables(told["context"])
+        if type(variables.get("widget")) is dict:
+            variables["widget"] = _widget(variables["widget"], config)
+        return {**data, "context": variables}
     return data if event == "return" else {**data, "exception": arg}
 
 
@@ -47,12 +53,24 @@ def _variables(context: Any) -> dict[Any, Any]:
     return found
 
 
+def _widget(widget: dict[Any, Any], config: Mapping[str, Any]) -> dict[Any, Any]:
+    """What a form's widget is rendered with, without the value of a field with a secret name: that name is
+    a value here, and no key that the encoder could see."""
+    name = widget.get("name")
+    names = names_in_force(config["redact.add"], config["redact.remove"])
+    if type(name) is not str or not is_secret(name, names):
+        return widget
+    shown = ("name", "type", "template_name", "required", "is_hidden", "attrs")
+    return {**{key: widget[key] for key in shown if key in widget}, "value": REDACTED}
+
+
 _RENDERING: dict[str, Any] = {
     "call_type": "django_template_start",
     "return_type": "django_template_end",
     "kind": "template",
     "span_name": "template",
     "process": _process,
+    "build_context": lambda config: config,
 }
 PROCESSORS: list[dict[str, Any]] = [
     {"co_names": ("_render",), "path_fragment": "django/template/base.py", **_RENDERING},
