@@ -280,7 +280,7 @@ TEST_F(Daemon, WhatItCannotServeIsToldWhy) {
     };
     const FakeProbe probe = small_probe();
     proto::Hello future = probe.hello();
-    future.protocol = 2;
+    future.protocol = proto::kProtocolVersion + 1;
     const auto protocol = refusal(future, -1);
     ASSERT_TRUE(protocol);
     EXPECT_EQ(protocol->reason, proto::RefusalReason::kProtocol);

@@ -98,6 +98,15 @@ class FakeRing {
         }
         current_ = running.parent;
     }
+    /// A record of a span; returns its ticks.
+    std::uint64_t span(proto::RecordKind kind, std::uint64_t number,
+                       const std::vector<std::uint8_t>& payload) {
+        proto::SpanRecord record{};
+        record.span = number;
+        make_room(proto::record_bytes(sizeof record, static_cast<std::uint32_t>(payload.size())));
+        put(record, kind, payload, 0);
+        return ticks_;
+    }
     /// A record of a kind that nobody knows yet: one word.
     void unknown() { put_word(0xF0, 0); }
     /// Bytes that are no record.

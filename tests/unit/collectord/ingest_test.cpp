@@ -288,13 +288,13 @@ TEST_F(IngestTest, TracesThatCannotBeAreRefused) {
     EXPECT_TRUE(refused(same_id)) << "and shares it with none, committed or not";
     commit();
     EXPECT_TRUE(refused(same_id));
-    proto::TraceImage strange = image_of(3, std::string(200, '\xFF'));
+    proto::TraceImage strange = image_of(3, std::string(proto::kTraceNameBytes, '\xFF'));
     strange.fields.name_bytes = 5000;
     strange.fields.kind = 99;
     EXPECT_FALSE(refused(strange)) << "names and kinds are shown as they can be";
     commit();
     EXPECT_EQ(text("SELECT kind FROM trace WHERE number = 3"), "unknown");
-    EXPECT_EQ(number("SELECT length(name) FROM trace WHERE number = 3"), 200);
+    EXPECT_EQ(number("SELECT length(name) FROM trace WHERE number = 3"), proto::kTraceNameBytes);
 }
 
 TEST_F(IngestTest, AByeEndsTheProcessWhenItsConnectionEnds) {
