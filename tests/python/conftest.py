@@ -35,6 +35,9 @@ class FakeProbe:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
         self.settings: list[dict[str, object]] = []
+        self.spans: list[dict[str, object]] = []
+        self.patterns: list[tuple[list[str], str]] = []
+        self.links: list[tuple[str | None, str | None]] = []
         self.names: dict[int, str | None] = {}
         self.live: set[int] = set()
         self.refuse = False
@@ -49,8 +52,11 @@ class FakeProbe:
         keys = ("include_frames", "ignore_frames")
         return all(settings[key] == self.settings[0][key] for key in keys)
 
-    def begin_trace(self, kind: str, name: str | None) -> int:
+    def begin_trace(
+        self, kind: str, name: str | None, parent: str | None = None, group: str | None = None
+    ) -> int:
         utf_8(name)
+        self.links.append((parent, group))
         if self.refuse:
             return 0
         token = len(self.names) + 1
@@ -72,9 +78,23 @@ class FakeProbe:
         if self._context.get() == token:
             self._context.set(self._before[token])
 
+    def begin_span(self, kind, type_name, subtype, name, data) -> int:
+        utf_8(name)
+        assert self.current_trace()
+        self.spans.append({"kind": kind, "types": [type_name], "name": name, "start": data, "end": None})
+        return len(self.spans)
+
+    def end_span(self, span, type_name, name, data, outcome) -> None:
+        found = self.spans[span - 1]
+        assert found["end"] is None
+        found.update(types=[*found["types"], type_name], name=name, end=data, outcome=outcome)
+
     def current_trace(self) -> int:
         token = self._context.get() or getattr(self._adopted, "token", 0)
         return token if token in self.live else 0
+
+    def set_dispatcher(self, patterns, dispatcher) -> None:
+        self.patterns = patterns
 
     def is_forked_inside(self) -> bool:
         return False

@@ -35,7 +35,7 @@ def request_fields(request: Any) -> dict[str, Any]:
     return {
         "method": _text(known.get("method")),
         "path_info": _text(known.get("path_info")),
-        "scheme": _scheme(meta),
+        "scheme": _scheme(known.get("scope"), "scheme") or _scheme(meta, "wsgi.url_scheme"),
         "query_params": _query(meta),
         "headers": _request_headers(meta),
     }
@@ -108,9 +108,9 @@ def _text(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
-def _scheme(meta: Any) -> str | None:
+def _scheme(where: Any, key: str) -> str | None:
     # Not request.scheme: with SECURE_PROXY_SSL_HEADER it may be a question to the application.
-    return _text(meta.get("wsgi.url_scheme")) if type(meta) is dict else None
+    return _text(where.get(key)) if type(where) is dict else None
 
 
 def _query(meta: Any) -> dict[str, list[str]]:
