@@ -1,12 +1,15 @@
 """redis: every command of a client, synchronous or asyncio, and each pipeline as one.
 
-Not seen: a cluster's clients, and the connections of a PubSub that listens.
+Not seen: a cluster's clients, and the connections of a PubSub that listens. Not told: what Celery's transport
+sends, whose jobs have spans of their own and whose messages hide their arguments in base64.
 """
 
 from __future__ import annotations
 
+import itertools
+
 from kolo_probe._redact import REDACTED, is_secret, names_in_force
-from kolo_probe.processors._frames import of_module
+from kolo_probe.processors._frames import is_called_by, of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 _MOST_ARGUMENTS = 50  # of one command
 _MOST_COMMANDS = 100  # of one pipeline
 _MOST_NAME = 256  # characters; what is longer is no name
+_MOST_TEXT = 65_536  # bytes that are looked at for whether they are text
+_MOST_DEPTH = 3  # of a result: lists in lists
+_MOST_ITEMS = 101  # of one list; one more than is recorded, so that the encoder sees that it is cut
+_TRANSPORTS = ((None, "/kombu/transport/redis.py"),)
+_NEAR = 6  # frames between a transport and the client
 
 # Their arguments are credentials, or may be.
 _SECRET = frozenset({"ACL", "AUTH", "CONFIG", "HELLO", "MIGRATE", "SENTINEL"})
@@ -35,7 +43,7 @@ def span_name(data: Mapping[str, Any]) -> str | None:
     """ "GET user:1", "pipeline of 3"."""
     if "count" in data:
         return f"pipeline of {data['count']}"
-    command, key = data["command"], data["key"]
+    command, key = data.get("command"), data.get("key")
     return command if key is None else f"{command} {key}"
 
 
@@ -44,9 +52,10 @@ def _sends_command(module: str) -> Callable[..., bool]:
 
     def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
         """A pipeline's execute_command only keeps the command, or calls immediate_execute_command."""
-        return is_ours(frame, event, arg, context) and not (
-            frame.f_code.co_name == "execute_command" and "command_stack" in frame.f_locals["self"].__dict__
-        )
+        if not is_ours(frame, event, arg, context) or is_called_by(frame, _TRANSPORTS, _NEAR):
+            return False
+        is_kept = frame.f_code.co_name == "execute_command"
+        return not (is_kept and "command_stack" in frame.f_locals["self"].__dict__)
 
     return call
 
@@ -55,49 +64,48 @@ def _sends_pipeline(module: str) -> Callable[..., bool]:
     is_ours = of_module(module)
 
     def call(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> bool:
-        return is_ours(frame, event, arg, context) and (
-            event != "call" or bool(frame.f_locals["self"].command_stack)
-        )
+        if not is_ours(frame, event, arg, context) or is_called_by(frame, _TRANSPORTS, _NEAR):
+            return False
+        return event != "call" or bool(frame.f_locals["self"].command_stack)
 
     return call
 
 
 def process_command(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
-    given = frame.f_locals
-    command = given["args"]
-    fields = {
-        "command": None,
-        "key": None,
-        **_shown(command, context["names"]),
-        "server": _server(given["self"]),
-    }
     if event == "unwind":
-        fields["exception"] = arg
-    elif event == "return":
-        fields["result"] = REDACTED if _is_secret(command, context["names"]) else arg
-    return fields
+        return {"exception": arg}
+    given = frame.f_locals
+    if event == "call":
+        return {**_shown(given["args"], context["names"]), "server": _server(given["self"])}
+    is_hidden = _is_secret(given["args"], context["names"])
+    return {"result": REDACTED if is_hidden else _value(arg)}
 
 
 def process_pipeline(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
-    given = frame.f_locals
-    # The pipeline has another, empty list when it is through.
-    stack = given["self"].command_stack if event == "call" else given.get("stack", ())
-    commands = [command for command, *_ in list(stack)[:_MOST_COMMANDS]]
-    names = context["names"]
-    shown = [_shown(command, names) for command in commands]
-    fields: dict[str, Any] = {
-        "command": "MULTI" if _is_transaction(given["self"].__dict__) else "PIPELINE",
-        "commands": [[one["command"], *one["arguments"]] for one in shown],
-        "count": len(stack),
-        "server": _server(given["self"]),
-    }
     if event == "unwind":
-        fields["exception"] = arg
-    elif event == "return" and isinstance(arg, list):
-        fields["result"] = [
-            REDACTED if _is_secret(command, names) else result for command, result in zip(commands, arg)
+        return {"exception": arg}
+    given, names = frame.f_locals, context["names"]
+    if event == "call":
+        pipeline = given["self"]
+        shown = [_shown(command, names) for command in _commands(pipeline.command_stack)]
+        return {
+            "command": "MULTI" if _is_transaction(pipeline.__dict__) else "PIPELINE",
+            "commands": [[one["command"], *one["arguments"]] for one in shown],
+            "count": len(pipeline.command_stack),
+            "server": _server(pipeline),
+        }
+    # The pipeline itself has another, empty list when it is through.
+    commands, results = _commands(given.get("stack", ())), arg if isinstance(arg, list) else []
+    return {
+        "result": [
+            REDACTED if _is_secret(command, names) else _value(result)
+            for command, result in zip(commands, results)
         ]
-    return fields
+    }
+
+
+def _commands(stack: Sequence[Any]) -> list[Sequence[Any]]:
+    return [command for command, *_ in stack[:_MOST_COMMANDS]]
 
 
 def _is_transaction(pipeline: Mapping[str, Any]) -> bool:
@@ -116,7 +124,7 @@ def _shown(command: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     is_hidden = False
     for argument in command[1 : _MOST_ARGUMENTS + 1]:
         end = 0 if is_hidden else _end_of_secret_name(argument, names)
-        arguments.append(REDACTED if is_hidden else _text(argument)[:end] if end else argument)
+        arguments.append(REDACTED if is_hidden else _text(argument)[:end] if end else _value(argument))
         is_hidden = is_hidden or end > 0
     key = arguments[0] if arguments and verb not in _WITHOUT_KEY else None
     return {
@@ -142,6 +150,25 @@ def _end_of_secret_name(argument: Any, names: Sequence[str]) -> int:
         return 0
     plain = text.lower().replace("-", "_").replace(" ", "_")
     return min(plain.find(name) + len(name) for name in names if name in plain)
+
+
+def _value(value: Any, depth: int = 0) -> Any:
+    """A value as it may be recorded: bytes as the text they are, in which secrets can be recognised; not what
+    is pickled or packed, in which they cannot."""
+    if type(value) is bytes:
+        try:
+            if len(value) <= _MOST_TEXT and b"\0" not in value:
+                return value.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        return f"<{len(value)} bytes>"
+    if depth < _MOST_DEPTH:
+        if type(value) in (list, tuple, set):
+            return [_value(item, depth + 1) for item in itertools.islice(value, _MOST_ITEMS)]
+        if type(value) is dict:
+            pairs = itertools.islice(value.items(), _MOST_ITEMS)
+            return {_value(key, depth + 1): _value(item, depth + 1) for key, item in pairs}
+    return value
 
 
 def _text(value: Any) -> str:
