@@ -77,6 +77,10 @@ def begin(
 
 def _follow_queues() -> None:
     """Job queues, once the program has loaded them."""
+    if "celery.signals" in sys.modules:
+        from kolo_probe._celery import follow_celery
+
+        follow_celery()
     if "huey.api" in sys.modules:
         from kolo_probe._huey import follow_huey
 

@@ -17,6 +17,7 @@ MODULES: tuple[str, ...] = (
     "django_sql",
     "django_templates",
     "aiohttp",
+    "celery",
     "http_client",
     "httpx",
     "huey",

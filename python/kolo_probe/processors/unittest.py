@@ -45,7 +45,7 @@ def _process(frame: FrameType, event: str, _arg: Any, _context: Any) -> dict[str
     kind = type(test)
     data: dict[str, Any] = {
         "test_name": getattr(test, "_testMethodName", None),
-        "test_class": kind.__name__,
+        "test_class": kind.__qualname__,
         "test_module": kind.__module__,
     }
     if event == "return":
