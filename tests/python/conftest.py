@@ -133,6 +133,15 @@ class FakeProbe:
         return list(self.names.values())
 
 
+@pytest.fixture(params=["native", "pure"])
+def each_encoder(request, monkeypatch):
+    """The test holds for the native encoder and for the one in Python."""
+    import encoding
+
+    monkeypatch.setattr(encoding, "encoder", request.param)
+    return request.param
+
+
 @pytest.fixture(autouse=True)
 def fresh_session(monkeypatch, tmp_path):
     """Each test is a new process as far as the package knows, in a project folder of its own."""

@@ -10,7 +10,8 @@ import dataclasses
 
 import msgpack
 
-from kolo_probe._probe import encode_value
+from kolo_probe import _probe
+from kolo_probe.pure import probe
 
 LIMITS = {
     "max_depth": 3,
@@ -42,6 +43,15 @@ REASONS = (
     *("", "items", "attributes", "depth", "bytes", "time", "redacted", "cycle", "unbound", "changed"),
     *("unreadable", "ring_full", "unchanged", "repr_failed", "repr_slow"),
 )
+
+
+ENCODERS = {"native": _probe.encode_value, "pure": probe.encode_value}
+encoder = "native"  # see the fixture each_encoder
+
+
+def encode_value(value, name="", limits=LIMITS):
+    """By the native module and by the probe in Python: what is tested with it holds for both."""
+    return ENCODERS[encoder](value, name, limits)
 
 
 class Tag(str):

@@ -18,7 +18,7 @@ SECRET = "hunter2"
 
 CHILD = """
 import collections, json, sys, types
-from kolo_probe import _probe
+from {package} import {module} as _probe
 from kolo_probe._redact import names_in_force
 
 settings, limits, cases = json.load(sys.stdin)
@@ -165,11 +165,13 @@ def cases():
     yield from ((expression, "") for expression in CUT)
 
 
-@pytest.fixture(scope="module")
-def seen():
-    """`seen(expression, name)`: the bytes that the child made of the expression's value."""
+@pytest.fixture(scope="module", params=["kolo_probe._probe", "kolo_probe.pure.probe"])
+def seen(request):
+    """`seen(expression, name)`: the bytes that the child made of the expression's value, with the native
+    module and with the probe in Python."""
+    package, _, module = request.param.rpartition(".")
     child = subprocess.run(
-        [sys.executable, "-c", CHILD],
+        [sys.executable, "-c", CHILD.replace("{package}", package).replace("{module}", module)],
         input=json.dumps([SETTINGS, LIMITS, list(cases())]),
         capture_output=True,
         text=True,

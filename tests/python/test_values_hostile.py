@@ -13,9 +13,10 @@ import warnings
 
 import msgpack
 import pytest
-from encoding import LIMITS, Pairs, Plain, decode, decode_pairs, encoded, extension, filled
+from encoding import LIMITS, Pairs, Plain, decode, decode_pairs, encode_value, encoded, extension, filled
 
-from kolo_probe._probe import encode_value
+pytestmark = pytest.mark.usefixtures("each_encoder")
+
 
 SPECIAL = (
     *("__getattribute__", "__getattr__", "__repr__", "__str__", "__eq__", "__ne__", "__lt__"),

@@ -14,6 +14,7 @@ from kolo_probe.pure import msgpack
 from kolo_probe.pure.exits import Exits
 from kolo_probe.pure.filters import accepts
 from kolo_probe.pure.layout import CODE_HEAD, MOST_CODE_BYTES
+from kolo_probe.pure.values import fixed_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from kolo_probe.pure.process import Configuration, Process
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08
-_IMMUTABLE = (int, str, bool, float, bytes, type(None), complex)
 _MOST_NAMES_BYTES = MOST_CODE_BYTES - 8192
 
 
@@ -31,8 +31,8 @@ class CodeInfo:
     """Of accepted code. `number` is that of process `process`; 0 in it: no room was left for the code."""
 
     __slots__ = (
-        "argument_count", "code", "exits", "is_accepted", "matched", "names", "number", "process",
-        "result_is_secret", "secrets",
+        "argument_count", "code", "exits", "fixed", "is_accepted", "is_all_fixed", "matched", "names",
+        "number", "process", "result_is_secret", "secrets",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class CodeInfo:
         )
         self.secrets = [matches(name) for name in self.names]
         self.result_is_secret = matches(code.co_name)
+        self.fixed = fixed_arguments(code, self.argument_count)
+        self.is_all_fixed = 0 < len(self.names) == len(self.fixed)
 
 
 class Rejected:
@@ -154,7 +156,8 @@ def _searched_name(code: CodeType, names: dict[str, Any]) -> str | None:
 
 def _name_in(code: CodeType, values: list[Any]) -> str | None:
     for value in values:
-        function = value.__func__ if type(value) in (classmethod, staticmethod) else value
+        kind = type(value)
+        function = value.__func__ if kind is classmethod or kind is staticmethod else value
         if type(function) is _Function and function.__code__ is code:
             return function.__qualname__
     return None

@@ -6,6 +6,8 @@ import sys
 import time
 
 from kolo_probe.pure.contexts import set_trace_in_context, trace_in_context
+from kolo_probe.pure.encode import ValueEncoder
+from kolo_probe.pure.encoder import Limits
 from kolo_probe.pure.here import (
     continue_after_fork,
     current_recorder,
@@ -20,6 +22,7 @@ from kolo_probe.pure.here import (
 )
 from kolo_probe.pure.layout import ENDED, LOSSES, TRACE_KINDS
 from kolo_probe.pure.process import Configuration
+from kolo_probe.pure.redaction import Redaction
 from kolo_probe.pure.slots import Slot
 
 TYPE_CHECKING = False
@@ -30,9 +33,10 @@ if TYPE_CHECKING:
     from kolo_probe.pure.process import Process
 
 __all__ = [
-    "add_span", "adopt_trace", "begin_span", "begin_trace", "configure", "current_trace", "end_span",
-    "end_trace", "flush", "is_forked_inside", "register_noop_profiler", "register_profiler", "resume_trace",
-    "set_dispatcher", "shutdown", "status", "suspend_trace", "trace_group", "trace_id", "wait_connected",
+    "add_span", "adopt_trace", "begin_span", "begin_trace", "configure", "current_trace", "encode_value",
+    "end_span", "end_trace", "flush", "is_forked_inside", "register_noop_profiler", "register_profiler",
+    "resume_trace", "set_dispatcher", "shutdown", "status", "suspend_trace", "trace_group", "trace_id",
+    "wait_connected",
 ]  # fmt: skip
 
 
@@ -156,6 +160,23 @@ def set_dispatcher(patterns: list[tuple[list[str], str]], dispatcher: Callable[.
     if state.configuration is not None:
         state.configuration.patterns = list(patterns)
         state.configuration.dispatcher = dispatcher
+
+
+# --- Values ---
+
+
+def encode_value(value: object, name: str = "", limits: dict[str, Any] | None = None) -> bytes:
+    configuration = state.configuration
+    settings = limits or (configuration.settings if configuration is not None else None)
+    if settings is None:
+        raise TypeError("encode_value: there are no limits before configure()")
+    redaction = configuration.redaction if configuration is not None else Redaction([])
+    to = ValueEncoder(Limits(settings), redaction)
+    if redaction.matches(name):
+        to.redacted()
+    else:
+        to.value(value)
+    return bytes(to.out)
 
 
 # --- The process ---

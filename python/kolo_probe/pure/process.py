@@ -6,6 +6,7 @@ import os
 import time
 from _thread import get_ident
 
+from kolo_probe.pure.encoder import Limits
 from kolo_probe.pure.layout import BLOCK_BYTES, LIVE, TRACE_SLOTS
 from kolo_probe.pure.redaction import Redaction
 
@@ -29,6 +30,7 @@ class Configuration:
         settings["max_event_bytes"] = min(settings["max_event_bytes"], _MOST_EVENT_BYTES)
         self.settings = settings
         self.redaction = Redaction(settings["redact"])
+        self.limits = Limits(settings)
         self.has_values: bool = settings["values"]
         self.has_locals: bool = not settings["omit_return_locals"]
         self.waits: bool = settings["when_full"] == "wait"
