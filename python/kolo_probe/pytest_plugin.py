@@ -18,13 +18,15 @@ from kolo_probe._paths import project_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
+    from typing import Any
 
     from kolo_probe._native import Native
     from kolo_probe._session import Session
 
 _KEY = "one_trace_per_test"
 _OPTION = "kolo_probe_one_trace_per_test"
+_LINK = "kolo_probe_link"  # what pytest-xdist's controller tells its workers: the headers of _links.py
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,30 +40,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not (config.getoption(_OPTION, False) or _is_configured()):
+    link: Mapping[str, str] | None = getattr(config, "workerinput", {}).get(_LINK)
+    if link is None and not config.getoption(_OPTION, False) and not _is_configured():
         return
     from kolo_probe._process import process_session
 
     here = process_session()
     if here.native is None:
         return
-    # pytest-xdist hands the options to its workers, which run the tests then.
-    setattr(config.option, _OPTION, True)
-    config.pluginmanager.register(_OneTracePerTest(here, here.native), "kolo_probe_tests")
+    config.pluginmanager.register(_OneTracePerTest(here, here.native, link or {}), "kolo_probe_tests")
 
 
 class _OneTracePerTest:
-    def __init__(self, here: Session, native: Native) -> None:
+    def __init__(self, here: Session, native: Native, link: Mapping[str, str]) -> None:
+        from kolo_probe._links import incoming
+
         self._here = here
         self._native = native
+        self._parent, self._group = incoming(link.get)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
-        token = _session.begin(self._here, "test", item.nodeid)
+        token = _session.begin(self._here, "test", item.nodeid, self._parent, self._group)
         try:
             yield
         finally:
             self._native.end_trace(token)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """pytest-xdist is about to start a worker, which runs tests in place of this process."""
+        from kolo_probe._links import outgoing
+
+        node.workerinput[_LINK] = outgoing(self._native, self._native.current_trace())
 
 
 def _is_configured() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -111,8 +112,27 @@ def test_nothing_is_traced_or_loaded_where_it_is_not_asked_for(folder, more):
 def test_under_run_the_tests_are_beside_the_trace_of_pytest_and_linked_to_it(folder):
     command("kolo-probe", "run", "--one-trace-per-test", "-m", "pytest", "-q", folder=folder)
     assert set(stored_tests(folder)) == NODES
-    (whole,) = [trace for trace in traces(folder) if trace["kind"] == "script"]
+    whole = whole_trace(folder)
     assert whole["name"] == "-m pytest"
+    assert {link_of(folder, trace) for trace in stored_tests(folder).values()} == {link_to(folder, whole)}
+
+
+def whole_trace(folder):
+    (whole,) = [trace for trace in traces(folder) if trace["kind"] == "script"]
+    return whole
+
+
+def link_of(folder, trace):
+    """Its parent, and its group."""
+    return tuple(show(folder, trace)["trace"][key] for key in ("parent_id", "group_id"))
+
+
+def link_to(folder, trace):
+    return trace["id"], show(folder, trace)["trace"]["group_id"]
+
+
+def show(folder, trace):
+    return json.loads(command("kolo-trace", "show", trace["id"], "--json", folder=folder).stdout)
 
 
 def test_under_run_alone_tests_are_part_of_the_one_trace(folder):
@@ -126,6 +146,14 @@ def test_the_workers_of_xdist_do_so(folder):
     pytest.importorskip("xdist")
     run_pytest(folder, FLAG, "-n", "2")
     assert set(stored_tests(folder)) == NODES
+
+
+def test_under_run_the_workers_of_xdist_link_their_tests_to_the_trace_of_pytest(folder):
+    pytest.importorskip("xdist")
+    command("kolo-probe", "run", "--one-trace-per-test", "-m", "pytest", "-q", "-n", "2", folder=folder)
+    found = stored_tests(folder)
+    assert set(found) == NODES
+    assert {link_of(folder, trace) for trace in found.values()} == {link_to(folder, whole_trace(folder))}
 
 
 def test_unittest_names_them_as_it_does(folder):
