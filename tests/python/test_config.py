@@ -44,6 +44,7 @@ def test_the_native_module_gets_every_key_of_its_surface(probe):
         "when_full", "wait_ms", "arena_mb", "omit_return_locals", "values", "max_depth", "max_items",
         "max_attributes", "max_text", "max_value_bytes", "max_event_bytes", "max_event_us", "redact",
         "repr_all", "repr_types", "repr_max_us",
+        "span_text", "span_items", "span_bytes",
         "version", "git_sha", "argv", "cwd", "python", "implementation",
     }  # fmt: skip
 

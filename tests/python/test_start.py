@@ -35,7 +35,8 @@ def loaded_by(code, tmp_path):
 FAKE = """
 import sys, types
 fake = types.ModuleType("kolo_probe._probe")
-for name in ("configure", "begin_trace", "end_trace", "current_trace", "trace_id", "shutdown", "adopt_trace"):
+for name in ("configure", "begin_trace", "end_trace", "current_trace", "trace_id", "shutdown", "adopt_trace",
+             "set_dispatcher"):
     setattr(fake, name, lambda *a: True)
 sys.modules["kolo_probe._probe"] = fake
 """
