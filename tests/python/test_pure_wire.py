@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kolo_probe.pure import messages, msgpack
+from kolo_probe.pure.layout import PROTOCOL
 from kolo_probe.pure.messages import Ack, BrokenError, Frames, Refused, Welcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ def body(case):
 @pytest.mark.parametrize("case", [one for one in of_type(1) if one.values[0]["fields"].keys() - {"protocol"}])
 def test_a_hello_is_the_bytes_of_its_vector(case):
     fields = msgpack.unpacked(body(case))
-    if fields["protocol"] != 1:
+    if fields["protocol"] != PROTOCOL:
         pytest.skip("of another protocol, which this probe does not write")
     del fields["protocol"], fields["features"]
     said = Frames()
@@ -169,3 +170,23 @@ def test_a_program_that_would_rather_wait_loses_nothing(installed, tmp_path, pyt
     _, (trace,) = run(python, tmp_path, program, arena_mb=2, when_full="wait")
     summary = trace["trace"]
     assert (summary["emitted"], summary["stored"], summary["lost"]) == (100_000, 100_000, 0)
+
+
+PROCESSED = """
+    import kolo_probe, logging
+
+    def work(password, user):
+        logging.getLogger("shop").error("no tea for %s", user, extra={"token": "hunter2"})
+
+    with kolo_probe.enable(name="spans"):
+        work("hunter2", "me")
+"""
+
+
+def test_what_processors_tell_is_stored_as_spans_without_secrets(installed, tmp_path, python):
+    done, (trace,) = run(python, tmp_path, PROCESSED)
+    assert "no tea for me" in done.stderr
+    (span,) = trace["spans"]
+    assert span["kind"] == "log"
+    assert "no tea for me" in json.dumps(span)
+    assert "hunter2" not in json.dumps(trace)

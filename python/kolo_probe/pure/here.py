@@ -12,6 +12,7 @@ from kolo_probe.pure.drain import Drain
 from kolo_probe.pure.process import Configuration, Process
 from kolo_probe.pure.recorder import Recorder
 from kolo_probe.pure.ring import Ring
+from kolo_probe.pure.slots import Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _State:
     processes = 0
     next_ring = 1
     parent: bytes | None = None  # the id of the process this one was forked from
-    origin: tuple[str, str, int, int] | None = None  # where it was forked: trace id, its name, ring, ordinal
+    origin: tuple[Slot, int, int] | None = None  # where it was forked: trace, ring, ordinal
     is_forked_inside = False
     watches_forks = False
 
@@ -179,7 +180,7 @@ def _before_fork() -> None:
     if recorder is not None:
         place = recorder.place()
         if place.slot is not None and not place.is_over:
-            state.origin = (place.slot.id, place.slot.name, place.ring, place.ordinal)
+            state.origin = (place.slot, place.ring, place.ordinal)
     if state.drain is not None:
         state.drain.stop()  # started again at the next call that is recorded, and not in a handler
 
@@ -204,10 +205,8 @@ def continue_after_fork() -> Process | None:
     process, origin = ensure_process(), state.origin
     if process is None or origin is None or state.drain is None:
         return process
-    from kolo_probe.pure.slots import Slot
-
-    trace_id, name, ring, ordinal = origin
-    slot = Slot(take_number(), "fork", name, (trace_id, ring, ordinal), 0)
+    inside, ring, ordinal = origin
+    slot = Slot(take_number(), "fork", inside.name, (inside.id, ring, ordinal), 0, inside.group)
     process.slots[slot.number] = slot
     ensure_recorder(process).adopted = slot.number
     process.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 # --- Blocks and records (proto/block.hpp, proto/records.hpp) ---
 
@@ -17,6 +17,7 @@ BLOCK_START = struct.Struct("<IIQQQQQIIQ")
 START, RETURN, UNWIND = 0x01, 0x02, 0x03
 LONG_RETURN, LONG_UNWIND, LONG_YIELD, LONG_RESUME, LONG_THROW = 0x12, 0x13, 0x14, 0x15, 0x16
 CONTEXT, THREAD, BLIND = 0x20, 0x21, 0x22
+SPAN_START, SPAN_END, SPAN_POINT = 0x28, 0x29, 0x2A
 SHORT_START, SHORT_RETURN, SHORT_RETURN_NONE, SHORT_UNWIND, ELAPSED = 0x80, 0x81, 0x82, 0x83, 0x84
 
 MOST_24 = 0xFFFFFF
@@ -31,19 +32,21 @@ VALUED = struct.Struct("<BBHII")  # head, ref
 LONG = struct.Struct("<BBHIQQQIIII")
 CONTEXT_RECORD = struct.Struct("<BBHIQQII")  # head, trace, current ordinal, current ring, task
 THREAD_RECORD = struct.Struct("<BBHIQQ")  # head, native id, ident
+SPAN_RECORD = struct.Struct("<BBHIQ")  # head, span
 WORD = struct.Struct("<Q")
 
 # --- Trace slots and losses (proto/trace_slot.hpp, proto/loss.hpp) ---
 
 FREE, LIVE, ENDED = 0, 1, 2
 TRACE_SLOTS = 1024
-TRACE_NAME_BYTES = 200
+TRACE_NAME_BYTES = 184
 TRACE_KINDS = ("block", "request", "script", "test", "job", "command", "fork")
 LOSSES = (
     "ring_full", "start_dropped", "trace_ended", "stack_full", "suspended_full", "reentrant",
-    "hook_replaced", "removed", "unreadable",
+    "hook_replaced", "removed", "unreadable", "span_dropped",
 )  # fmt: skip
 (RING_FULL, START_DROPPED, TRACE_ENDED, STACK_FULL, SUSPENDED_FULL, REENTRANT, HOOK_REPLACED) = range(7)
+SPAN_DROPPED = 9
 LOSS_COUNTERS = 16
 
 # --- Messages (proto/messages.hpp) ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from kolo_probe.pure import spans
 from kolo_probe.pure.contexts import set_trace_in_context, trace_in_context
 from kolo_probe.pure.encode import ValueEncoder
 from kolo_probe.pure.encoder import Limits
@@ -59,12 +60,13 @@ def begin_trace(kind: str, name: str | None, parent: str | None = None, group: s
     recorder = ensure_recorder(process)
     within = recorder.place()
     enclosing = within.slot
-    origin = ("", 0, 0)
-    if parent is not None:
-        origin = (parent[:31], 0, 0)
+    origin, of_group = ("", 0, 0), _group_bytes(group)
+    if of_group:
+        origin = ((parent or "")[:31], 0, 0)
     elif enclosing is not None:
-        origin = (enclosing.id, within.ring, within.ordinal)
-    slot = Slot(take_number(), kind, name or "", origin, 0 if enclosing is None else enclosing.number)
+        origin, of_group = (enclosing.id, within.ring, within.ordinal), enclosing.group
+    number = 0 if enclosing is None else enclosing.number
+    slot = Slot(take_number(), kind, name or "", origin, number, of_group)
     process.slots[slot.number] = slot
     resume_trace(slot.number)
     set_hook_everywhere(process)
@@ -138,22 +140,38 @@ def trace_id(token: int) -> str | None:
 
 
 def trace_group(token: int) -> str | None:
-    return None
+    slot = _slot(token)
+    return None if slot is None else slot.group.hex()
+
+
+def _group_bytes(digits: str | None) -> bytes:
+    """Of 32 hexadecimal digits; empty for any other text."""
+    try:
+        return bytes.fromhex(digits) if digits is not None and len(digits) == 32 else b""
+    except ValueError:
+        return b""
 
 
 # --- Spans ---
 
 
 def begin_span(kind: str, type_name: str, subtype: str | None, name: str | None, data: dict[str, Any]) -> int:
-    return 0
+    process = state.process
+    if process is None:
+        return 0
+    return spans.begin(ensure_recorder(process), kind, type_name, subtype, name, data)
 
 
 def end_span(span: int, type_name: str, name: str | None, data: dict[str, Any], outcome: str) -> None:
-    return
+    process = state.process
+    if process is not None:
+        spans.end(ensure_recorder(process), span, type_name, name, data, outcome)
 
 
 def add_span(kind: str, type_name: str, subtype: str | None, name: str | None, data: dict[str, Any]) -> None:
-    return
+    process = state.process
+    if process is not None:
+        spans.add(ensure_recorder(process), kind, type_name, subtype, name, data)
 
 
 def set_dispatcher(patterns: list[tuple[list[str], str]], dispatcher: Callable[..., None]) -> None:

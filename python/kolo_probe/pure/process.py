@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from _thread import get_ident
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from kolo_probe.pure.recorder import Place
     from kolo_probe.pure.ring import Ring
     from kolo_probe.pure.slots import Slot
     from kolo_probe.pure.stack import Entry
@@ -31,6 +33,7 @@ class Configuration:
         self.settings = settings
         self.redaction = Redaction(settings["redact"])
         self.limits = Limits(settings)
+        self.span_limits = _span_limits(settings)
         self.has_values: bool = settings["values"]
         self.has_locals: bool = not settings["omit_return_locals"]
         self.waits: bool = settings["when_full"] == "wait"
@@ -74,6 +77,8 @@ class Process:
         self.traces_refused: dict[int, int] = {}  # by thread
         self.lost: dict[tuple[int, int], int] = {}  # of no one trace (any more), by ring and reason
         self.lost_in_all: dict[tuple[int, int], int] = {}  # for status()
+        self.span_numbers = itertools.count(1)
+        self.open_spans: dict[int, Place] = {}  # where each began
         self.wake: Callable[[], None] = _nothing
         self.is_stopped = False
 
@@ -87,6 +92,15 @@ class Process:
         here = get_ident()
         self.traces_refused[here] = self.traces_refused.get(here, 0) + 1
         return False
+
+
+def _span_limits(settings: dict[str, Any]) -> Limits:
+    """What a processor tells is chosen by it: only size bounds it, and a hostile structure's time."""
+    size = min(settings["span_bytes"], _MOST_EVENT_BYTES)
+    return Limits({
+        **settings, "max_depth": 8, "max_items": settings["span_items"], "max_text": settings["span_text"],
+        "max_attributes": 24, "max_event_bytes": size, "max_value_bytes": size, "max_event_us": 5000,
+    })  # fmt: skip
 
 
 def clock_pair() -> tuple[int, int, int]:

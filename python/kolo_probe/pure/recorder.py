@@ -84,7 +84,7 @@ class Recorder:
     # --- Events ---
 
     def start(self, frame: FrameType, info: CodeInfo) -> None:
-        self._enter()
+        self.enter()
         address = id(frame)
         self._close_stale(address, info)
         place = self.place()
@@ -96,21 +96,21 @@ class Recorder:
                 self.stack.append(entry)
                 self._record_start(entry, place, frame, info)
             else:
-                self._count(slot)
-                self._lose(slot, STACK_FULL)
-        self._leave_idle()
+                self.count(slot)
+                self.lose(slot, STACK_FULL)
+        self.leave_idle()
 
     def _record_start(self, entry: Entry, place: Place, frame: FrameType, info: CodeInfo) -> None:
         slot = entry.slot
-        self._count(slot)
+        self.count(slot)
         if place.is_over:
-            self._lose(slot, TRACE_ENDED)
+            self.lose(slot, TRACE_ENDED)
             return
         if info.process != self.process.serial:
             define(info, frame.f_code, frame.f_globals, self.process)
         entry.code = info.number
         if not self.writer.start(entry, info, frame):
-            self._lose(slot, RING_FULL)
+            self.lose(slot, RING_FULL)
             return
         entry.kind = RECORDED
         self.running += 1
@@ -124,32 +124,32 @@ class Recorder:
         entry = self._suspended(frame)
         if entry is None:
             return False
-        self._enter()
+        self.enter()
         self.process.suspended.pop(entry.frame, None)
         boundary, entry.boundary = entry.boundary, None
         entry.context = self.contexts.current()
         entry.resumed_at = frame.f_lasti
         entry.was_thrown = was_thrown
         if len(self.stack) >= MOST_ENTRIES:
-            self._count(entry.slot)
-            self._lose(entry.slot, STACK_FULL)
+            self.count(entry.slot)
+            self.lose(entry.slot, STACK_FULL)
             self._close(entry)
         else:
             self.stack.append(entry)
             self._record_resume(entry, thrown)
         if boundary is not None:
             self.push_boundary(boundary)
-        self._leave_idle()
+        self.leave_idle()
         return True
 
     def _record_resume(self, entry: Entry, thrown: Any) -> None:
-        self._count(entry.slot)
+        self.count(entry.slot)
         if entry.kind == DROPPED:
-            self._lose(entry.slot, START_DROPPED)
+            self.lose(entry.slot, START_DROPPED)
         elif self.writer.resume(entry, thrown):
             self.running += 1
         else:
-            self._lose(entry.slot, RING_FULL)
+            self.lose(entry.slot, RING_FULL)
             entry.kind = SEGMENT_DROPPED
 
     def leave(self, frame: FrameType, info: CodeInfo, arg: Any, *, inner_yielded: bool) -> str:
@@ -174,18 +174,18 @@ class Recorder:
             # After throw() through `yield from` the outer frame goes on without an event (3.11).
             self.process.suspended.pop(found.frame, None)
             boundary = found.boundary
-        self._count(found.slot)
+        self.count(found.slot)
         if found.kind == RECORDED:
             self.writer.leave(found, info, frame, how, arg)
         else:
-            self._lose(found.slot, START_DROPPED)
+            self.lose(found.slot, START_DROPPED)
         if index >= 0:
             del self.stack[index:]
         if how == YIELD:
             self._suspend(found, boundary)
         else:
             self._close(found)
-        self._leave_idle()
+        self.leave_idle()
         return how
 
     # --- Suspended activations ---
@@ -195,7 +195,7 @@ class Recorder:
 
     def _suspend(self, entry: Entry, boundary: Slot | None) -> None:
         if len(self.process.suspended) >= MOST_SUSPENDED:
-            self._lose(entry.slot, SUSPENDED_FULL)
+            self.lose(entry.slot, SUSPENDED_FULL)
             self._close(entry)
             return
         if entry.kind == SEGMENT_DROPPED:
@@ -243,8 +243,8 @@ class Recorder:
                 kept.append(entry)
             elif entry.kind == RECORDED:
                 self.running -= 1
-                self._count(entry.slot)
-                self._lose(entry.slot, HOOK_REPLACED)
+                self.count(entry.slot)
+                self.lose(entry.slot, HOOK_REPLACED)
                 self._close(entry)
         self.stack = kept
 
@@ -290,7 +290,7 @@ class Recorder:
         below = nearest(self.other_greenlets.get(id(parent), ([], None))[0])
         return below.slot if below is not None else None
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         self._follow_greenlet()
         self._unpark()
 
@@ -299,7 +299,7 @@ class Recorder:
             self.ring.unpark()
             self.is_parked = False
 
-    def _leave_idle(self) -> None:
+    def leave_idle(self) -> None:
         if self.running == 0 and not self.is_parked:
             self.ring.park()
             self.is_parked = True
@@ -328,13 +328,13 @@ class Recorder:
 
     # --- Accounting ---
 
-    def _count(self, slot: Slot) -> None:
+    def count(self, slot: Slot) -> None:
         """Before anything is written: what is torn off was emitted."""
         ring = self.ring
         ring.count_emitted()
         slot.emitted[ring.number] = slot.emitted.get(ring.number, 0) + 1
 
-    def _lose(self, slot: Slot, reason: int) -> None:
+    def lose(self, slot: Slot, reason: int) -> None:
         key = (self.ring.number, reason)
         in_slot = slot.lost if slot.number in self.process.slots else self.process.lost
         for lost in (in_slot, self.process.lost_in_all):

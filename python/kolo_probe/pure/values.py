@@ -61,6 +61,15 @@ def outcome(frame: FrameType, info: CodeInfo, how: str, value: Any, configuratio
     return bytes(to.out)
 
 
+def told(parts: tuple[Any, ...], configuration: Configuration) -> bytes:
+    """What a processor tells: texts, and a map."""
+    to = ValueEncoder(configuration.span_limits, configuration.redaction)
+    to.begin_array(len(parts))
+    for part in parts:
+        to.value(part)
+    return bytes(to.out)
+
+
 def _encoder(configuration: Configuration) -> ValueEncoder:
     return ValueEncoder(configuration.limits, configuration.redaction)
 

@@ -25,6 +25,8 @@ from kolo_probe.pure.layout import (
     SHORT_RETURN_NONE,
     SHORT_START,
     SHORT_UNWIND,
+    SPAN_END,
+    SPAN_RECORD,
     START,
     THREAD,
     THREAD_RECORD,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from kolo_probe.pure.codes import CodeInfo
     from kolo_probe.pure.process import Process
+    from kolo_probe.pure.recorder import Place
     from kolo_probe.pure.stack import Entry
 
 _WAIT_STEP_S = 0.0002
@@ -111,7 +114,7 @@ class Writer:
             or ring.wire_ring != entry.parent_ring
             or ring.wire_trace != entry.slot.number
         ):
-            self._write_context(entry, now)
+            self._write_context_of(entry, now)
         delta = ring.delta_to(now)
         if not payload and entry.code <= MOST_24:
             ring.write(WORD.pack(SHORT_START | entry.code << 8 | delta << 32))
@@ -133,7 +136,7 @@ class Writer:
             payload = _NO_ROOM
         now = read_ticks()
         if ring.wire_trace != entry.slot.number:
-            self._write_context(entry, now)
+            self._write_context_of(entry, now)
         self._write_long(LONG_THROW if thrown is not None else LONG_RESUME, entry, payload, now)
         ring.wire_ring, ring.wire_ordinal = entry.ring, entry.ordinal
         return True
@@ -154,7 +157,7 @@ class Writer:
         ring.force_room(END_ROOM)
         now = read_ticks()
         if ring.wire_trace != entry.slot.number:
-            self._write_context(entry, now)
+            self._write_context_of(entry, now)
         if self._is_short(entry, how):
             # A block taken for the clock step would make the end a long one; END_ROOM holds both.
             short, valued, _ = _ENDS[how]
@@ -167,6 +170,24 @@ class Writer:
         else:
             self._write_long(LONG_YIELD if how == YIELD else _ENDS[how][2], entry, payload, now)
         ring.wire_ring, ring.wire_ordinal = entry.parent_ring, entry.parent_ordinal
+
+    def span(self, kind: int, span: int, trace: int, place: Place, told: tuple[Any, ...]) -> bool:
+        """False: there is no room, and nothing was written."""
+        ring = self.ring
+        payload = values.told(told, self._configuration)
+        if not self._acquire(SPAN_RECORD.size + len(payload) + _AROUND + 8):
+            if not self._acquire(SPAN_RECORD.size + _AROUND + 16):
+                return False
+            payload = _NO_ROOM
+        now = read_ticks()
+        is_elsewhere = (ring.wire_ring, ring.wire_ordinal) != (place.ring, place.ordinal)
+        if ring.wire_trace != trace or (kind != SPAN_END and is_elsewhere):
+            self._write_context(trace, place.ring, place.ordinal, now)
+        delta = ring.delta_to(now)
+        padding = -len(payload) % 8
+        words = (SPAN_RECORD.size + len(payload) + padding) // 8
+        ring.write(SPAN_RECORD.pack(kind, padding, words, delta, span) + payload + bytes(padding))
+        return True
 
     def _is_short(self, entry: Entry, how: str) -> bool:
         ring = self.ring
@@ -190,16 +211,15 @@ class Writer:
             ) + payload + bytes(padding)
         )  # fmt: skip
 
-    def _write_context(self, entry: Entry, now: int) -> None:
+    def _write_context_of(self, entry: Entry, now: int) -> None:
+        self._write_context(entry.slot.number, entry.parent_ring, entry.parent_ordinal, now)
+
+    def _write_context(self, trace: int, parent_ring: int, parent_ordinal: int, now: int) -> None:
         ring = self.ring
         delta = ring.delta_to(now)
-        ring.write(
-            CONTEXT_RECORD.pack(
-                CONTEXT, 0, 4, delta, entry.slot.number, entry.parent_ordinal, entry.parent_ring, 0
-            )
-        )
-        ring.wire_trace = entry.slot.number
-        ring.wire_ring, ring.wire_ordinal = entry.parent_ring, entry.parent_ordinal
+        ring.write(CONTEXT_RECORD.pack(CONTEXT, 0, 4, delta, trace, parent_ordinal, parent_ring, 0))
+        ring.wire_trace = trace
+        ring.wire_ring, ring.wire_ordinal = parent_ring, parent_ordinal
 
     def _write_thread(self) -> None:
         ring = self.ring
