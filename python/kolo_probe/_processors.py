@@ -9,7 +9,6 @@ of a processor's trouble may reach the program.
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 
 from kolo_probe._warnings import warn
 
@@ -169,8 +168,8 @@ class Dispatcher:
         self._probe = probe
         self._processors = processors
         self._config = config
-        self._contexts: OrderedDict[int, dict[int, Any]] = OrderedDict()
-        self._open: OrderedDict[tuple[Any, int], int] = OrderedDict()
+        self._contexts: dict[int, dict[int, Any]] = {}
+        self._open: dict[tuple[Any, int], int] = {}
 
     def __call__(self, matched: Sequence[int], frame: FrameType, key: int, event: str, arg: Any) -> None:
         """One event of code that `matched` processors match. `key` tells one activation from all others that
@@ -209,7 +208,7 @@ class Dispatcher:
         if contexts is None:
             contexts = self._contexts[trace] = {}
             if len(self._contexts) > _MOST_CONTEXTS:
-                self._contexts.popitem(last=False)
+                del self._contexts[next(iter(self._contexts))]
         if index not in contexts:
             contexts[index] = processor.build_context(self._config)
         return contexts[index]
@@ -222,7 +221,7 @@ class Dispatcher:
             span = self._probe.begin_span(kind, processor.types[event], processor.subtype, name, data)
             self._open[key, index] = span
             if len(self._open) > _MOST_OPEN:
-                self._open.popitem(last=False)
+                del self._open[next(iter(self._open))]
         elif event in _OUTCOMES and processor.starts:
             if (key, index) in self._open:
                 self._end(processor, index, key, event, data, name)
