@@ -67,6 +67,17 @@ void raise_later() noexcept {
             PyErr_Clear();
         }
     }
+    PyObject* const closure = uncopied_closure(event.frame);
+    const Py_ssize_t cells = closure != nullptr ? PyTuple_GET_SIZE(closure) : 0;
+    for (Py_ssize_t i = 0; locals && i < cells; ++i) {
+        // Free variables come last.
+        const auto name = known.names.size() - static_cast<std::size_t>(cells - i);
+        PyObject* value = PyCell_GET(PyTuple_GET_ITEM(closure, i));
+        if (value != nullptr && name < known.names.size() &&
+            PyDict_SetItem(locals.get(), known.names[name], value) != 0) {
+            PyErr_Clear();
+        }
+    }
     return locals.release();
 }
 

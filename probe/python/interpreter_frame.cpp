@@ -107,6 +107,14 @@ Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) n
     return exit;
 }
 
+PyObject* uncopied_closure([[maybe_unused]] FrameRef frame) noexcept {
+#if PY_VERSION_HEX < 0x030C0000
+    return frame_last_instruction(frame) < 0 ? inner(frame)->f_func->func_closure : nullptr;
+#else
+    return nullptr;  // hooks of 3.12 on see a frame behind its RESUME
+#endif
+}
+
 FrameVariables::FrameVariables(FrameRef frame, std::span<const VariableSlot> slots) noexcept
     : fast_(inner(frame)->localsplus), slots_(slots) {}
 

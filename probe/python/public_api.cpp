@@ -40,6 +40,8 @@ Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) n
     return exits.at(frame_last_instruction(frame), argument_is_null);
 }
 
+PyObject* uncopied_closure(FrameRef /*frame*/) noexcept { return nullptr; }
+
 FrameVariables::FrameVariables(FrameRef /*frame*/, std::span<const VariableSlot> slots) noexcept
     : fast_(nullptr), slots_(slots) {}
 

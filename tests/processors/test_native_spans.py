@@ -37,6 +37,7 @@ TASK = one("task", kind="task", process=lambda frame, event, arg, context: {"n":
 STEPS = one("steps", yield_type="step", process=lambda frame, event, arg, context: {"arg": arg})
 FAILS = one("careful", process=fails)
 NESTED = one("outer", process=calls_the_program)
+CLOSED = one("closed", kind="closed", process=lambda frame, *_: {k: frame.f_locals.get(k) for k in "abc"})
 """
 
 PROGRAM = """
@@ -50,6 +51,11 @@ def pay(amount, fails=False):
 def helper(): pass
 def outer(): return helper()
 def careful(): return 5
+
+def closing(a, b):
+    def closed(c):
+        return a + b + c
+    return closed
 
 def steps(count):
     for n in range(count):
@@ -73,6 +79,7 @@ def main():
     asyncio.run(gathered())
     assert careful() == 5
     outer()
+    assert closing(1, 2)(3) == 6
     thread = threading.Thread(target=pay, args=(9,))
     thread.start()
     thread.join()
@@ -96,7 +103,9 @@ def trace(request, tmp_path_factory):
     (folder / "mine.py").write_text(MINE)
     (folder / "program.py").write_text(PROGRAM)
     (folder / ".kolo").mkdir()
-    names = json.dumps([f"mine:{name}" for name in ("PAY", "DUMPS", "TASK", "STEPS", "FAILS", "NESTED")])
+    names = json.dumps(
+        [f"mine:{name}" for name in ("PAY", "DUMPS", "TASK", "STEPS", "FAILS", "NESTED", "CLOSED")]
+    )
     (folder / ".kolo/config.toml").write_text(f"processors = {names}\n")
     done = run(folder, "kolo-probe", "run", "--hook", request.param, "program.py", PYTHONPATH=str(folder))
     assert done.returncode == 0, done.stderr
@@ -131,6 +140,11 @@ def test_an_exception_ends_it_and_is_shown_where_the_hook_can_see_it(trace):
     assert span["outcome"] == "raised"
     arg = span["end_data"]["arg"]
     assert arg is None if trace["hook"] == "profile" else arg["class"].endswith("ValueError")
+
+
+def test_variables_of_an_outer_function_are_among_the_locals(trace):
+    (span,) = spans(trace, "closed")
+    assert span["data"] == span["end_data"] == {"a": 1, "b": 2, "c": 3}
 
 
 def test_filtered_code_is_seen_by_its_processor_and_recorded_by_none(trace):
