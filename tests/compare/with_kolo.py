@@ -1,5 +1,5 @@
 """The same programs with the same configuration under kolo-probe and under the published kolo package: which
-calls does each record? And are Kolo's processors processors here?
+calls and spans does each record? And are Kolo's processors processors here?
 
     python tests/compare/with_kolo.py --kolo ENVIRONMENT/bin/python
 
@@ -188,6 +188,9 @@ MORE = {
     "shop.orders.in_thread": "a thread: before Python 3.12 `kolo cat` shows the main one only",
 }
 
+# Our kinds of spans, and how the nodes of `kolo cat` begin that are of these kinds.
+KINDS = {"request": "(GET|POST) /", "sql": "(SELECT|INSERT) ", "template": "Template: "}
+
 
 @dataclass
 class Recorder:
@@ -202,12 +205,25 @@ class Recorder:
 
     def calls(self, folder: Path) -> list[str]:
         """The qualified names of the recorded calls. (Kolo has a generator's once for each resumption.)"""
-        programs = os.path.dirname(self.python)
         if self.package == "kolo_probe":
-            shown = json.loads(self._call(folder, f"{programs}/kolo-trace", "show", "latest", "--json"))
-            return [found["qualname"] for found in shown["activations"]]
-        tree = self._call(folder, f"{programs}/kolo", "cat").partition("=== Trace ===\n")[2]
-        return re.findall(r"^\s*\d+ (\S+) \(", tree, re.MULTILINE)
+            return [found["qualname"] for found in self._shown(folder)["activations"]]
+        return re.findall(r"^\s*\d+ (\S+) \(", self._tree(folder), re.MULTILINE)
+
+    def spans(self, folder: Path) -> list[str]:
+        """The kinds of what processors told, as far as Kolo has such a kind."""
+        if self.package == "kolo_probe":
+            return [found["kind"] for found in self._shown(folder)["spans"] if found["kind"] in KINDS]
+        nodes = re.findall(r"^\s*\d+ (.*)", self._tree(folder), re.MULTILINE)
+        return [kind for node in nodes for kind, begins in KINDS.items() if re.match(begins, node)]
+
+    def _shown(self, folder: Path) -> dict[str, list[dict[str, str]]]:
+        shown = self._call(folder, f"{os.path.dirname(self.python)}/kolo-trace", "show", "latest", "--json")
+        return json.loads(shown)
+
+    def _tree(self, folder: Path) -> str:
+        return self._call(folder, f"{os.path.dirname(self.python)}/kolo", "cat").partition("=== Trace ===\n")[
+            2
+        ]
 
     def names(self, folder: Path) -> list[str]:
         """What its traces are called."""
@@ -252,28 +268,28 @@ def compare_table(kolo: Recorder) -> int:
 
 
 def record(recorder: Recorder, program: str, files: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The calls that it records of a program, and the names of its traces."""
+    """The calls that it records of a program; the names of its traces, and the spans of the last one."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
         recorder.run(folder, program)
-        return sorted(recorder.calls(folder)), recorder.names(folder)
+        return sorted(recorder.calls(folder)), [*recorder.names(folder), *recorder.spans(folder)]
 
 
 def compare_program(name: str, recorders: list[Recorder], program: str, files: dict[str, str]) -> int:
-    """Whether both record the same calls of a program, in traces of the same names."""
+    """Whether both record the same calls of a program and the same spans, in traces of the same names."""
     wrong = 0
-    (ours, our_names), (kolos, kolos_names) = [record(recorder, program, files) for recorder in recorders]
+    (ours, our_others), (kolos, kolos_others) = [record(recorder, program, files) for recorder in recorders]
     print(f"program, {name}: {len(ours)} calls under {recorders[0].package}, {len(kolos)} under Kolo")
     for call in sorted(set(ours) ^ set(kolos)):
         reason = MORE.get(call) if call in ours else None
         wrong += reason is None
         print(f"  only under {recorders[call not in ours].package}: {call}{f' ({reason})' if reason else ''}")
-    if our_names != kolos_names:
+    if our_others != kolos_others:
         wrong += 1
-        print(f"  traces are called {our_names} under {recorders[0].package}, {kolos_names} under Kolo")
+        print(f"  traces and spans: {our_others} under {recorders[0].package}, {kolos_others} under Kolo")
     return wrong
 
 
