@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import UserDict
 
 import pytest
 from driving import driven
@@ -26,6 +27,19 @@ class Loud:
         raise AssertionError("its __repr__ ran")
 
     __str__ = __format__ = __repr__
+
+
+class LoudMapping(UserDict):
+    def __bool__(self):
+        # logging itself asks it once, of an argument that is the only one.
+        self.asked = getattr(self, "asked", 0) + 1
+        assert self.asked == 1, "its __bool__ ran"
+        return True
+
+    def __eq__(self, other):
+        raise AssertionError("its __eq__ ran")
+
+    __hash__ = None
 
 
 def only(spans):
@@ -127,6 +141,7 @@ def test_a_stack_that_was_asked_for(logger):
         ("%(a)s", ({"a": {"b": Loud()}},)),
         ("%s", (type("Text", (str,), {})("x"),)),
         (Loud(), ()),
+        ("%(a)s", (LoudMapping(a=1),)),
         (ValueError("said by an object"), ()),
     ],
 )
@@ -136,7 +151,59 @@ def test_what_would_run_the_programs_code_is_not_formatted(logger, msg, args):
     told = only(spans).start
     assert told["message"] is None
     assert told["msg"] is msg
-    assert told["args"] == args
+    assert all(one is given for one, given in zip(told["args"], args))
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("msg", "args"),
+    [
+        ("%(password)s", ({"password": SECRET},)),
+        ("%s", ({"user": {"Session-Id": SECRET}},)),
+        ("%s %s", (1, {b"Authorization": SECRET})),
+        ("%s", ([("Cookie", SECRET)],)),
+        ("%s", (["api_key", SECRET],)),
+    ],
+)
+def test_what_has_a_secret_name_is_left_to_the_encoder_which_knows_names(logger, msg, args):
+    with driven(PROCESSORS) as spans:
+        logger.info(msg, *args)
+        logger.error("failed", exc_info=ValueError(*args))
+    formatted, failed = (span.start for span in spans)
+    assert formatted["message"] is None
+    assert SECRET not in str(spans[0].name)
+    assert failed["traceback"].splitlines()[-1] == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("msg", "args", "message"),
+    [
+        ("token=%s", (SECRET,), "token=[redacted]"),
+        ("%s has the Password: '%s'", ("ada", SECRET), "ada has the Password: '[redacted]'"),
+        ("100%% of api_key %r", (SECRET,), "100% of api_key '[redacted]'"),
+        ("%*d, secret is %-10s|", (3, 7, SECRET), None),
+        ("pin %d, session %d", (1, 4111), None),  # no text fits a %d
+        ("new password for %s", ("ada",), "new password for ada"),
+        ("%s", ("password",), "password"),
+    ],
+)
+def test_an_argument_that_the_format_names_as_a_secret_is_left_out(logger, msg, args, message):
+    with driven(PROCESSORS) as spans:
+        logger.info(msg, *args)
+    told = only(spans).start
+    assert told["message"] == message
+    assert SECRET not in str(told)
+    assert 4111 not in told["args"]
+
+
+def test_which_names_are_secret_is_configured(logger):
+    config = {"redact.add": ["iban"], "redact.remove": ["session"]}
+    with driven(PROCESSORS, config) as spans:
+        logger.info("%(session)s", {"session": "open"})
+        logger.info("%(iban)s", {"iban": SECRET})
+    assert [span.start["message"] for span in spans] == ["open", None]
 
 
 @pytest.mark.parametrize(
