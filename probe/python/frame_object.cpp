@@ -37,7 +37,8 @@ Exit frame_exit(FrameRef frame, const CodeExits& exits, bool argument_is_null) n
     return exits.at(frame_last_instruction(frame), argument_is_null);
 }
 
-PyObject* uncopied_closure(FrameRef /*frame*/) noexcept { return nullptr; }  // copied when the frame is made
+// Copied when the frame is made.
+PyObject* uncopied_closure(FrameRef /*frame*/) noexcept { return nullptr; }
 
 FrameVariables::FrameVariables(FrameRef frame, std::span<const VariableSlot> slots) noexcept
     : fast_(object(frame)->f_localsplus), slots_(slots) {}
