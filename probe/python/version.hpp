@@ -131,8 +131,8 @@ class FrameVariables {
     std::span<const VariableSlot> slots_;
 };
 
-/// The cells of the function that a frame is going to run, until it has copied them to its variables
-/// by its first instruction; nullptr afterwards. Borrowed.
+/// The cells of the function that a frame is going to run, until it has copied them to its
+/// variables by its first instruction; nullptr afterwards. Borrowed.
 [[nodiscard]] PyObject* uncopied_closure(FrameRef frame) noexcept;
 
 /// Called for each attribute; returns whether to go on. `name` is nearly always a str.
