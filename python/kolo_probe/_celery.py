@@ -14,11 +14,14 @@ import sys
 from kolo_probe._links import MEMBER, incoming, outgoing
 from kolo_probe._session import begin, session
 from kolo_probe._warnings import warn
+from kolo_probe.processors._jobs import secret_names, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from kolo_probe._session import Session
 
 _connected: object = None  # the signal that is followed
 
@@ -88,7 +91,11 @@ def _begun(task: Any = None, task_id: Any = None, args: Any = None, kwargs: Any 
         span = 0
         if here.options["spans.enabled"] and native.current_trace():
             span = native.begin_span(
-                "job", "background_job", "celery", task.name, _told(request, task, task_id, args, kwargs)
+                "job",
+                "background_job",
+                "celery",
+                task.name,
+                _told(here, request, task, task_id, args, kwargs),
             )
         if token or span:
             _running[id(request)] = (token, span)
@@ -104,11 +111,12 @@ def _ended(
     try:
         request = task.request
         token, span = _running.pop(id(request), (0, 0))
-        native = session().native
+        here = session()
+        native = here.native
         if native is None:
             return
         if span:
-            data = _told(request, task, task_id, args, kwargs)
+            data = _told(here, request, task, task_id, args, kwargs)
             data["state"] = state
             # isinstance() would ask a __class__ of the program's.
             data["exception" if issubclass(type(retval), BaseException) else "result"] = retval
@@ -120,11 +128,11 @@ def _ended(
         _failed("a job's end is not recorded", error)
 
 
-def _told(request: Any, task: Any, task_id: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def _told(here: Session, request: Any, task: Any, task_id: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     delivery = getattr(request, "delivery_info", None)
     return {
         "name": task.name,
-        "args": args,
+        "args": without_secrets(task.run, args, secret_names(here.options)),
         "kwargs": kwargs,
         "task_id": task_id,
         "action": "run",

@@ -110,6 +110,30 @@ def test_a_job_that_cannot_be_sent_says_why(app):
     assert isinstance(spans[0].end["exception"], TypeError)
 
 
+def test_arguments_by_position_are_secret_by_their_parameters_names(app, probe):
+    @app.task(name="shop.log_in", shared=False)
+    def log_in(user, password):
+        return user
+
+    @app.task(name="shop.log_out", shared=False, bind=True, autoretry_for=(OSError,))
+    def log_out(self, session_id, *rest):
+        return rest
+
+    with driven(PROCESSORS) as spans:
+        log_in.delay("ada", "hunter2")
+        log_out.delay("hunter3", 1)
+        app.send_task("shop.log_in", ["ada", "hunter4"])
+    assert [span.start["args"] for span in spans] == [
+        ("ada", "[redacted]"), ("[redacted]", 1), ["ada", "[redacted]"],
+    ]  # fmt: skip
+    for _ in spans:
+        work(app)
+    assert [span.start["args"] for span in probe.spans] == [
+        ["ada", "[redacted]"], ["[redacted]", 1], ["ada", "[redacted]"],
+    ]  # fmt: skip
+    assert [span.end["result"] for span in probe.spans] == ["ada", (1,), "ada"]
+
+
 def test_a_job_goes_out_with_the_trace_that_enqueued_it_and_its_run_is_linked_to_that(app, probe):
     token = probe.begin(None, "request", "POST /checkout/")
     app.pay.delay(3)

@@ -67,6 +67,17 @@ def test_immediate_mode_runs_inside_the_enqueueing(queue, job):
     assert [span.start["action"] for span in spans] == ["enqueue", "execute"]
 
 
+def test_arguments_by_position_are_secret_by_their_parameters_names(queue):
+    @queue.task()
+    def log_in(user, password):
+        return user
+
+    with driven(PROCESSORS) as spans:
+        log_in("ada", "hunter2")
+        queue.execute(queue.dequeue())
+    assert [span.start["args"] for span in spans] == [("ada", "[redacted]")] * 2
+
+
 def test_a_group_is_told_job_by_job(queue, job):
     with driven(PROCESSORS) as spans:
         queue.enqueue(huey.group([job.s(1), job.s(2)]))

@@ -6,6 +6,8 @@ which is not to be done inside a hook: see kolo_probe/_celery.py.
 
 from __future__ import annotations
 
+from kolo_probe.processors._jobs import secret_names, without_secrets
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,11 +33,18 @@ def _is_outermost(frame: FrameType, _event: str, _arg: Any, _context: Any) -> bo
     return True
 
 
-def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str, Any]:
+def _process(frame: FrameType, event: str, arg: Any, names: list[str]) -> dict[str, Any]:
     told = frame.f_locals
+    task = told["self"]
+    if "name" in told:  # send_task(), of the application
+        name = told["name"]
+        tasks = getattr(task, "_tasks", None)
+        task = dict.get(tasks, name) if isinstance(tasks, dict) else None
+    else:
+        name = task.name
     data: dict[str, Any] = {
-        "name": told["name"] if "name" in told else told["self"].name,
-        "args": told.get("args"),
+        "name": name,
+        "args": without_secrets(getattr(task, "run", None), told.get("args"), names),
         "kwargs": told.get("kwargs"),
         "action": "enqueue",
     }
@@ -66,6 +75,7 @@ _ENQUEUE: dict[str, Any] = {
     "call_type": "background_job",
     "return_type": "background_job_end",
     "subtype": "celery",
+    "build_context": secret_names,
     "call": _is_outermost,
     "process": _process,
     "kind": "job",

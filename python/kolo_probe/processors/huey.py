@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from kolo_probe.processors._jobs import secret_names, without_secrets
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,13 +31,22 @@ def _task(frame: FrameType) -> Any:
     return task if base in type(task).__mro__ else None
 
 
-def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str, Any]:
+def _function(kind: Any) -> Any:
+    """The program's function, which huey keeps in the `execute` that it makes for it."""
+    execute: Any = getattr(kind, "execute", None)
+    code = getattr(execute, "__code__", None)
+    if code is None or "func" not in code.co_freevars:
+        return None
+    return execute.__closure__[code.co_freevars.index("func")].cell_contents
+
+
+def _process(frame: FrameType, event: str, arg: Any, names: list[str]) -> dict[str, Any]:
     task = _task(frame)
     kind = type(task)
     is_run = frame.f_code.co_name == "execute"
     data = {
         "name": f"{kind.__module__}.{kind.__name__}",
-        "args": task.args,
+        "args": without_secrets(_function(kind), task.args, names),
         "kwargs": task.kwargs,
         "task_id": task.id,
         "action": "execute" if is_run else "enqueue",
@@ -65,6 +76,7 @@ PROCESSORS: list[dict[str, Any]] = [
         "call_type": "background_job",
         "return_type": "background_job_end",
         "subtype": "huey",
+        "build_context": secret_names,
         "call": _has_task,
         "process": _process,
         "kind": "job",
