@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from test_native_run import activations, command, only_trace, outcome
+from test_native_run import activations, command, environment, only_trace, outcome
 from test_run import script
 
 import kolo_probe
 
 TABLE_FILE = Path(__file__).parents[1] / "filters/cases.json"
+PACKAGE = os.path.dirname(os.path.dirname(kolo_probe.__file__))
 TABLE = json.loads(TABLE_FILE.read_text("utf-8"))
 
 # Calls a function of each path, and sees whether that emitted events. Itself it is "<frozen", which no
@@ -22,32 +24,46 @@ TABLE = json.loads(TABLE_FILE.read_text("utf-8"))
 DRIVER = """
 import json, sys
 import kolo_probe
-from kolo_probe import _probe, _settings
+from kolo_probe import _session, _settings
 
 table = json.load(open(sys.argv[1], encoding="utf-8"))
-name = sys.argv[2]
+name, hook = sys.argv[2:]
 for key, folders in table["folders"].items():
-    setattr(_settings, key, lambda folders=folders: folders)
+    found = getattr(_settings, key)()
+    setattr(_settings, key, lambda folders=[*folders, *found]: folders)
 cases = [case for case in table["cases"] if case["configuration"] == name]
 functions = []
 for case in cases:
     exec(compile("def called(): pass", case["path"], "exec"))
     functions.append(called)
 verdicts = []
-with kolo_probe.enable({"collector": "off", "filters": table["configurations"][name]}):
+with kolo_probe.enable({"collector": "off", "hook": hook, "filters": table["configurations"][name]}):
+    status = _session.session().native.status
     for function in functions:
-        before = _probe.status()["emitted"]
+        before = status()["emitted"]
         function()
-        verdicts.append(_probe.status()["emitted"] - before)
+        verdicts.append(status()["emitted"] - before)
 print(json.dumps(verdicts))
 """
 
 
+# The native probe; the one in Python; and on PyPy, where that is the only one.
+PROBES = {"native": (sys.executable, "auto"), "in Python": (sys.executable, "pure")}
+if shutil.which("pypy3") is not None:
+    PROBES["on PyPy"] = (shutil.which("pypy3"), "auto")
+
+
+@pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("name", list(TABLE["configurations"]))
-def test_the_probe_gives_each_path_its_verdict(tmp_path, name):
+def test_the_probe_gives_each_path_its_verdict(tmp_path, probe, name):
+    python, hook = PROBES[probe]
     driver = f"exec(compile({DRIVER!r}, '<frozen driver>', 'exec'))"
     done = subprocess.run(
-        [sys.executable, "-c", driver, TABLE_FILE, name], capture_output=True, text=True, cwd=tmp_path
+        [python, "-c", driver, TABLE_FILE, name, hook],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=PACKAGE),
     )
     assert done.stderr == ""
     cases = [case for case in TABLE["cases"] if case["configuration"] == name]
