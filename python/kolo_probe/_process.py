@@ -32,7 +32,9 @@ def process_session(config: object = None) -> Session:
     return session(config, defaults={"when_full": "wait"})
 
 
-def trace_process(here: Session, kind: str, name: str) -> None:
+def trace_process(
+    here: Session, kind: str, name: str, parent: str | None = None, group: str | None = None
+) -> None:
     """Begin the trace of this process. It ends when the process does: threads that outlive the program's last
     line are part of it."""
     if here.native is None:
@@ -46,7 +48,7 @@ def trace_process(here: Session, kind: str, name: str) -> None:
     # being taken away from the start, and the time until then is not the trace's.
     here.native.register_profiler()
     here.native.wait_connected(_CONNECT_TIMEOUT_S)
-    begin(here, kind, name)
+    begin(here, kind, name, parent, group)
 
 
 def is_asked_for(environ: Mapping[str, str]) -> bool:

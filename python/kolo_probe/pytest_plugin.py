@@ -3,8 +3,9 @@
     pytest --kolo-probe-one-trace-per-test
     kolo-probe run --one-trace-per-test -m pytest      # beside the trace of pytest itself
 
-or `one_trace_per_test = true` in the configuration. pytest loads this wherever kolo-probe is installed; where
-it is not asked for it loads and hooks nothing.
+or `one_trace_per_test = true` in the configuration. Under `kolo-probe run` alone tests are part of the one
+trace, and the workers of pytest-xdist have one each, linked to it. pytest loads this wherever kolo-probe is
+installed; where it is not asked for it loads and hooks nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _KEY = "one_trace_per_test"
 _OPTION = "kolo_probe_one_trace_per_test"
-_LINK = "kolo_probe_link"  # what pytest-xdist's controller tells its workers: the headers of _links.py
+_TOLD = "kolo_probe"  # what pytest-xdist's controller tells its workers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,24 +41,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    link: Mapping[str, str] | None = getattr(config, "workerinput", {}).get(_LINK)
-    if link is None and not config.getoption(_OPTION, False) and not _is_configured():
+    told: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get(_TOLD)
+    running = _session._session
+    is_whole = running is not None and running.is_whole_process
+    by_test = told[_KEY] if told else config.getoption(_OPTION, False) or _is_configured()
+    if not (by_test or is_whole or told):
         return
-    from kolo_probe._process import process_session
+    from kolo_probe._links import incoming
+    from kolo_probe._process import process_session, trace_process
 
     here = process_session()
     if here.native is None:
         return
-    config.pluginmanager.register(_OneTracePerTest(here, here.native, link or {}), "kolo_probe_tests")
+    parent, group = incoming(told["link"].get) if told else (None, None)
+    config.pluginmanager.register(_Workers(here.native, by_test), "kolo_probe_workers")
+    if by_test:
+        config.pluginmanager.register(_Tests(here, here.native, parent, group), "kolo_probe_tests")
+    elif told and not is_whole:
+        trace_process(here, "script", f"pytest {told['worker']}", parent, group)
 
 
-class _OneTracePerTest:
-    def __init__(self, here: Session, native: Native, link: Mapping[str, str]) -> None:
-        from kolo_probe._links import incoming
+class _Tests:
+    """Each test is a trace."""
 
+    def __init__(self, here: Session, native: Native, parent: str | None, group: str | None) -> None:
         self._here = here
         self._native = native
-        self._parent, self._group = incoming(link.get)
+        self._parent = parent
+        self._group = group
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -67,12 +78,20 @@ class _OneTracePerTest:
         finally:
             self._native.end_trace(token)
 
+
+class _Workers:
+    """The workers of pytest-xdist, which run the tests in place of this process, do as it would have done."""
+
+    def __init__(self, native: Native, by_test: bool) -> None:
+        self._native = native
+        self._by_test = by_test
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """pytest-xdist is about to start a worker, which runs tests in place of this process."""
         from kolo_probe._links import outgoing
 
-        node.workerinput[_LINK] = outgoing(self._native, self._native.current_trace())
+        link = outgoing(self._native, self._native.current_trace())
+        node.workerinput[_TOLD] = {_KEY: self._by_test, "link": link, "worker": node.gateway.id}
 
 
 def _is_configured() -> bool:

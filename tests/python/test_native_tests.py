@@ -156,6 +156,21 @@ def test_under_run_the_workers_of_xdist_link_their_tests_to_the_trace_of_pytest(
     assert {link_of(folder, trace) for trace in found.values()} == {link_to(folder, whole_trace(folder))}
 
 
+def test_under_run_alone_each_worker_of_xdist_has_one_trace_linked_to_that_of_pytest(folder):
+    pytest.importorskip("xdist")
+    command("kolo-probe", "run", "-m", "pytest", "-q", "-n", "2", folder=folder)
+    workers = [trace for trace in traces(folder) if trace["name"] != "-m pytest"]
+    assert {(trace["name"], trace["kind"], trace["status"]) for trace in workers} == {
+        ("pytest gw0", "script", "complete"), ("pytest gw1", "script", "complete"),
+    }  # fmt: skip
+    (whole,) = [trace for trace in traces(folder) if trace["name"] == "-m pytest"]
+    assert {link_of(folder, trace) for trace in workers} == {link_to(folder, whole)}
+    spans = [
+        span["name"] for trace in workers for span in show(folder, trace)["spans"] if span["kind"] == "test"
+    ]
+    assert sorted(spans) == sorted(NODES)
+
+
 def test_unittest_names_them_as_it_does(folder):
     done = command("kolo-probe", "run", "--one-trace-per-test", "-m", "unittest", "test_shop", folder=folder)
     assert done.returncode == 0, done.stderr
