@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -53,11 +54,16 @@ class Python(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """One run of all programs. `options` are the interpreter's."""
+    """One run of all programs. `options` are the interpreter's. The hook `pure` is the probe in Python; on
+    PyPy it is called `pypy`, as what it cannot see differs."""
 
     python: Python
     hook: str
     options: tuple[str, ...] = ()
+
+    @property
+    def setting(self) -> str:
+        return "pure" if self.hook == "pypy" else self.hook
 
     @property
     def place(self) -> Place:
@@ -86,9 +92,27 @@ def pythons() -> list[Python]:
     return sorted(found)
 
 
+PURE_ON = ((3, 11), (3, 13))
+
+
 def arms() -> list[Arm]:
     """Every hook of every Python."""
     return [Arm(python, hook) for python in pythons() for hook in python.hooks]
+
+
+def pure_arms() -> list[Arm]:
+    """The probe in Python, on some CPythons and on PyPy, where they are found."""
+    found = [Arm(python, "pure") for python in pythons() if python.version in PURE_ON]
+    pypy = None if os.environ.get("KOLO_OWN_PYTHON_ONLY") else shutil.which("pypy3")
+    if pypy is not None:
+        version = subprocess.run(
+            [pypy, "-c", "import sys; print(*sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        found.append(Arm(Python((int(version[0]), int(version[1])), pypy, ROOT / "python"), "pypy"))
+    return found
 
 
 def read(*words: str, folder: Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-HOOKS = ("profile", "monitoring", "frame_eval")
+HOOKS = ("profile", "monitoring", "frame_eval", "pure", "pypy")
+PROFILES = ("profile", "pure", "pypy")  # the probe in Python sees what the profile function sees, or less
 
 
 class Place(NamedTuple):
@@ -48,7 +49,7 @@ def _is_place(words: list[str], here: Place) -> bool:
         if word == "not":
             word, is_meant = words.pop(0), False
         if word in HOOKS:
-            holds = here.hook == word
+            holds = here.hook in PROFILES if word == "profile" else here.hook == word
         elif word == "before":
             holds = here.version < _version(words.pop(0))
         elif word.endswith("+"):
@@ -80,7 +81,7 @@ def _there(line: str, here: Place) -> str | None:
     for remark in remarks:
         if remark.ending is not None and applies(remark.places, here):
             return text[: _ENDING.search(text).start()] + remark.ending
-    return _as_profiled(text) if here.hook == "profile" else text
+    return _as_profiled(text) if here.hook in PROFILES else text
 
 
 def _as_profiled(line: str) -> str:

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arms import Arm, arms, has, pythons, shown_trace, version_text
+from arms import Arm, arms, has, pure_arms, pythons, shown_trace, version_text
 from cases import CASES, Case
-from drawing import drawn, expected, with_known_names
+from drawing import applies, drawn, expected, remarks_of, with_known_names
 
 pytestmark = pytest.mark.usefixtures("installed")
 
 DRIVER = str(Path(__file__).with_name("driver.py"))
 DEBUG = ("-X", "dev")  # PYTHONMALLOC=debug, checks of the interpreter's own, asyncio's debug mode
 
-ARMS = arms() + [Arm(python, python.hooks[0], DEBUG) for python in pythons()]
+ARMS = arms() + pure_arms() + [Arm(python, python.hooks[0], DEBUG) for python in pythons()]
 
 
 @dataclass
@@ -47,7 +47,7 @@ def record(arm: Arm, folder: Path) -> Run:
         if runnable(case, arm)
     ]
     (folder / "cases.json").write_text(json.dumps(programs))
-    done = arm.python.run(*arm.options, DRIVER, "cases.json", arm.hook, folder=folder)
+    done = arm.python.run(*arm.options, DRIVER, "cases.json", arm.setting, folder=folder)
     assert done.returncode == 0, done.stderr
     *reports, status = map(json.loads, done.stdout.splitlines())
     return Run(folder, {report["name"]: report for report in reports}, status, done.stderr)
@@ -71,6 +71,12 @@ def test_gives_these_activations(run, arm, case):
     if not runnable(case, arm):
         pytest.skip(f"{case.needs} is not installed for this Python")
     report = run.reports[case.name]
+    if case.unlike and any(
+        applies(remark.places, arm.place) for remark in remarks_of(f"  # {case.unlike}")[1]
+    ):
+        summary = shown_trace(run.folder, report["trace_id"])["trace"]
+        assert summary["emitted"] == summary["stored"] + summary["lost"]
+        return
     assert report["raised"] == case.raises
     trace = shown_trace(run.folder, report["trace_id"], case.shows)
     got = drawn(trace["activations"], case.shows)
@@ -87,5 +93,7 @@ def test_the_programs_ran_clean(run, arm):
         if case.stderr is not None and runnable(case, arm):
             left, count = re.subn(case.stderr, "", left, count=1, flags=re.DOTALL)
             assert count == 1, f"{case.name}: {case.stderr} not found in\n{run.stderr}"
+    if arm.hook == "pypy":  # which says more, and later, of what objects do when they are collected
+        left = "".join(line for line in left.splitlines() if "kolo" in line.replace("kolo-trace-tests", ""))
     assert left.strip() == ""
-    assert run.status["hook"] == arm.hook
+    assert run.status["hook"] == arm.setting

@@ -17,7 +17,7 @@ def test_each_row_has_a_case_and_each_remark_a_row():
     named = {
         remark.gap
         for case in CASES
-        for line in case.gives.splitlines()
+        for line in [*case.gives.splitlines(), f"  # {case.unlike}" if case.unlike else ""]
         for remark in remarks_of(line)[1]
         if remark.gap
     }

@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FrameType
 
 RETURN, YIELD, UNWIND = "return", "yield", "unwind"
 
@@ -75,6 +75,22 @@ class Exits:
         if last in self.delegates:
             return YIELD if inner_yielded else UNWIND
         return UNWIND if was_thrown and last == resumed_at else YIELD
+
+
+# What gives up an object, and steps no generator.
+_GIVES_UP = {
+    number
+    for name, number in opcode.opmap.items()
+    if name.startswith(("POP_", "STORE_FAST", "DELETE_"))
+    or name in ("STORE_NAME", "STORE_GLOBAL", "STORE_DEREF", "RETURN_VALUE", "RETURN_CONST", "END_FOR")
+}
+
+
+def drops(frame: FrameType | None) -> bool:
+    """Whether a generator that goes on above `frame` is being closed, as its last reference went there."""
+    if frame is None or frame.f_lasti < 0:
+        return False
+    return frame.f_code.co_code[frame.f_lasti] in _GIVES_UP
 
 
 def _is_in_send(units: bytes, at: int) -> bool:

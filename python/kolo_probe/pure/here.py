@@ -111,7 +111,7 @@ def set_hook_here(process: Process) -> None:
         present.recorder = recorder
         return
     if recorder.running:
-        _lose(recorder)
+        lose_hook(recorder)
     if present is not None and present is not first_call:
         warn(_LEFT_ALONE)
         return
@@ -151,14 +151,16 @@ def notice_replaced_hook() -> None:
 
     recorder = current_recorder()
     if recorder is not None and recorder.has_hook and not isinstance(sys.getprofile(), Hook):
-        _lose(recorder)
+        lose_hook(recorder)
 
 
-def _lose(recorder: Recorder) -> None:
-    """The thread had the hook and has it no more."""
+def lose_hook(recorder: Recorder) -> None:
+    """The thread had the hook and has it no more. The interpreter takes it away itself where a call cannot be
+    told, as the program has reached its recursion limit: that costs the trace what ran, and no warning."""
     recorder.has_hook = False
     recorder.lose_running()
-    warn(_REPLACED)
+    if sys.getprofile() is not None:
+        warn(_REPLACED)
 
 
 def remove_hook() -> None:

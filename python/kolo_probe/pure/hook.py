@@ -6,7 +6,7 @@ import sys
 
 from kolo_probe.pure.codes import info_of
 from kolo_probe.pure.contexts import IS_TOLD, is_context_run
-from kolo_probe.pure.exits import YIELD
+from kolo_probe.pure.exits import YIELD, drops
 from kolo_probe.pure.spans import dispatch
 
 TYPE_CHECKING = False
@@ -24,6 +24,16 @@ _LOSES_RESUMPTIONS = sys.version_info[:2] == (3, 11)
 _THROWERS = ("throw", "close")
 
 
+# More calls within each other than taking an event needs, but for values and processors, which see to it that
+# a RecursionError of theirs costs no more than what they would have told.
+_DEEPEST = 12
+
+
+def _reach(depth: int) -> None:
+    if depth:
+        _reach(depth - 1)
+
+
 class Hook:
     """Callable as sys.setprofile wants it."""
 
@@ -36,6 +46,21 @@ class Hook:
         self._yielded_to = 0  # the frame that got what a generator has just yielded
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
+        try:
+            _reach(_DEEPEST)
+        except RecursionError:
+            # The program is near its limit, and is to find it where it is. What leaves the hook would also
+            # take the hook away.
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(limit + 4 * _DEEPEST)
+            try:
+                self._take(frame, event, arg)
+            finally:
+                sys.setrecursionlimit(limit)
+            return
+        self._take(frame, event, arg)
+
+    def _take(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "call":
             self._call(frame, arg)
         elif event == "return":
@@ -66,14 +91,18 @@ class Hook:
         if _LOSES_RESUMPTIONS and frame.f_back is not None and frame.f_back.f_code.co_flags & _SUSPENDS:
             # After throw() through `yield from` or `await` the outer frame goes on without an event: that it
             # has is seen when it calls.
-            recorder.resume(frame.f_back, None, was_thrown=False)
+            below = info_of(frame.f_back.f_code, self._configuration)
+            if below.is_accepted:
+                recorder.resume(frame.f_back, below, None, was_thrown=False)
         exits = info.exits
         if exits.can_suspend and frame.f_lasti != exits.first:
             thrown = arg if _HANDS_OVER_THROWN and arg is not None else None
-            was_thrown = thrown is not None or is_throwing
+            was_thrown = thrown is not None or is_throwing or drops(frame.f_back)
+            # PyPy enters the outer one first, and what is thrown goes on to the inner one.
+            self._is_throwing = is_throwing and frame.f_lasti in exits.delegates
             if _STANDS_AT_YIELD_TO_THROW and frame.f_lasti in exits.yields:
                 was_thrown = True
-            recorder.resume(frame, thrown, was_thrown=was_thrown)
+            recorder.resume(frame, info, thrown, was_thrown=was_thrown)
         else:
             recorder.start(frame, info)
         if info.matched:

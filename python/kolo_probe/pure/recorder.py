@@ -118,10 +118,10 @@ class Recorder:
             entry.is_root = True
             slot.count_root(self.ring.number, 1)
 
-    def resume(self, frame: FrameType, thrown: Any, *, was_thrown: bool) -> bool:
+    def resume(self, frame: FrameType, info: CodeInfo, thrown: Any, *, was_thrown: bool) -> bool:
         """A suspended frame goes on; `thrown` is the exception where it is known. False: it is not known as
         suspended, for it started before tracing or outside of every trace."""
-        entry = self._suspended(frame)
+        entry = self._suspended(frame, info)
         if entry is None:
             return False
         self.enter()
@@ -156,7 +156,7 @@ class Recorder:
         """A frame is left; gives how."""
         self._follow_greenlet()
         index = index_of(self.stack, id(frame))
-        found = self.stack[index] if index >= 0 else self._suspended(frame)
+        found = self.stack[index] if index >= 0 else self._suspended(frame, info)
         resumed_at = found.resumed_at if found is not None else None
         was_thrown = found.was_thrown if found is not None else False
         how = info.exits.of(
@@ -190,8 +190,12 @@ class Recorder:
 
     # --- Suspended activations ---
 
-    def _suspended(self, frame: FrameType) -> Entry | None:
-        return self.process.suspended.get(id(frame))
+    def _suspended(self, frame: FrameType, info: CodeInfo) -> Entry | None:
+        """What is suspended at the frame's address, when it is of the frame's code: where no event tells the
+        end of a generator, another one may lie there by now."""
+        found = self.process.suspended.get(id(frame))
+        is_other = found is not None and found.kind == RECORDED and found.code != info.number
+        return None if is_other else found
 
     def _suspend(self, entry: Entry, boundary: Slot | None) -> None:
         if len(self.process.suspended) >= MOST_SUSPENDED:

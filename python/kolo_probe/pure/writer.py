@@ -12,6 +12,7 @@ from kolo_probe.pure.exits import RETURN, UNWIND, YIELD
 from kolo_probe.pure.layout import (
     CONTEXT,
     CONTEXT_RECORD,
+    DEPTH,
     END_ROOM,
     LONG,
     LONG_RESUME,
@@ -42,6 +43,7 @@ from kolo_probe.pure.unpatched import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -54,6 +56,7 @@ _WAIT_STEP_S = 0.0002
 _MOST_NAME = 100
 _AROUND = 8 + 32  # a clock step and a context may stand before any record
 _NO_ROOM = omission(NO_ROOM)
+_TOO_DEEP = omission(DEPTH)
 _ENDS = {
     RETURN: (SHORT_RETURN, RETURN_RECORD, LONG_RETURN),
     UNWIND: (SHORT_UNWIND, UNWIND_RECORD, LONG_UNWIND),
@@ -99,7 +102,7 @@ class Writer:
         ring = self.ring
         payload = b""
         if self._configuration.has_values and info.argument_count:
-            payload = values.arguments(frame, info, self._configuration)
+            payload = _encoded(values.arguments, frame, info, self._configuration)
         if not self._acquire(VALUED.size + len(payload) + _AROUND + 8):
             if not payload or not self._acquire(VALUED.size + _AROUND + 16):
                 return False
@@ -129,7 +132,7 @@ class Writer:
         ring = self.ring
         payload = b""
         if thrown is not None and self._configuration.has_values:
-            payload = values.thrown(thrown, self._configuration)
+            payload = _encoded(values.thrown, thrown, self._configuration)
         if not self._acquire(LONG.size + len(payload) + _AROUND + 8):
             if not payload or not self._acquire(LONG.size + _AROUND + 16):
                 return False
@@ -147,7 +150,7 @@ class Writer:
         payload = b""
         is_none = how == RETURN and value is None and not info.result_is_secret
         if self._configuration.has_values:
-            payload = values.outcome(frame, info, how, value, self._configuration)
+            payload = _encoded(values.outcome, frame, info, how, value, self._configuration)
             if is_none and payload == msgpack.NIL and self._is_short(entry, how):
                 payload = b""
         else:
@@ -174,7 +177,7 @@ class Writer:
     def span(self, kind: int, span: int, trace: int, place: Place, told: tuple[Any, ...]) -> bool:
         """False: there is no room, and nothing was written."""
         ring = self.ring
-        payload = values.told(told, self._configuration)
+        payload = _encoded(values.told, told, self._configuration)
         if not self._acquire(SPAN_RECORD.size + len(payload) + _AROUND + 8):
             if not self._acquire(SPAN_RECORD.size + _AROUND + 16):
                 return False
@@ -236,6 +239,14 @@ class Writer:
 
 
 _NO_ROOM_ARRAY = msgpack.array(1) + _NO_ROOM
+
+
+def _encoded(encode: Callable[..., bytes], *what: Any) -> bytes:
+    """A payload; a marker where the program stands so deep in calls that it cannot be made."""
+    try:
+        return encode(*what)
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def _valued(kind: int, ref: int, delta: int, payload: bytes) -> bytes:

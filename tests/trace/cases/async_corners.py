@@ -71,6 +71,7 @@ CASES = [
                 numbers returned None
                 attempt returned 'StopAsyncIteration'
         """,
+        unlike="pypy [collected later]",
     ),
     Case(
         "asynchronous comprehensions and generator expressions",

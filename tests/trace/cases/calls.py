@@ -220,6 +220,7 @@ CASES = [
         + "    " * 40
         + "down raised RecursionError  # 3.12+\n"
         + "    bottom returned 'bottom'\n",
+        unlike="pure or pypy [recursion limit]",
     ),
     Case(
         "comprehensions have frames of their own before 3.12; generator expressions on every version",

@@ -35,6 +35,9 @@ class Case:
     raises: str | None = None  # the exception that leaves the program
     since: tuple[int, int] = (3, 9)
     needs: str | None = None  # a package
+    # Where something else may come out, of which only the account is looked at: places and the row of the
+    # gap, as in a remark ("pypy [collected later]"); several are joined by ";".
+    unlike: str = ""
     stderr: str | None = None  # what it writes there, as a regular expression
 
     @property

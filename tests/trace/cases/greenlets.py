@@ -44,6 +44,7 @@ CASES = [
             work returned 'second 2'
         """,
         needs="greenlet",
+        unlike="pypy [collected later]",
     ),
     Case(
         "a greenlet that is killed, one that fails, one that is abandoned",
@@ -76,6 +77,7 @@ CASES = [
         waits raised greenlet.GreenletExit
         """,
         needs="greenlet",
+        unlike="pypy [collected later]",
     ),
     Case(
         "generators stepped by several greenlets",
@@ -112,6 +114,7 @@ CASES = [
         takes returned None
         """,
         needs="greenlet",
+        unlike="pypy [collected later]",
     ),
     Case(
         "gevent, imported in the middle of a trace: the calls of the greenlet that goes on waiting are right",

@@ -287,5 +287,6 @@ CASES = [
         "<module>() returned None\n    starts() returned None\n"
         + "".join(f"in_thread(n={n}) returned None\n    work(x={n}) returned {n}\n" for n in range(100)),
         shows=("arguments",),
+        unlike="pypy [another interpreter]",
     ),
 ]
