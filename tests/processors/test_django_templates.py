@@ -36,7 +36,31 @@ def test_a_page_with_what_it_extends_and_includes():
     )
     assert page.start == {"template": "page.html", "context": {"title": "T"}}
     assert page.end == {"template": "page.html"}
-    assert (part.start["context"]["price"], part.start["context"]["title"]) == (3, "T")
+    assert part.start["context"]["price"] == 3
+
+
+def test_a_rendering_within_another_tells_what_is_new():
+    with driven(PROCESSORS) as spans:
+        for _ in range(2):
+            render_to_string("page.html", {"title": "T", "price": 1})
+    page, base, part = (set(span.start["context"]) for span in spans[:3])
+    assert page == {"title", "price"}
+    assert not page & base
+    assert page & part == {"price"}
+    assert spans[3].start["context"] == {"title": "T", "price": 1}
+
+
+def test_what_a_tag_has_set_meanwhile_is_new():
+    with driven(PROCESSORS) as spans:
+        text = "{% now 'Y' as year %}{% include 'part.html' %}"
+        Template(text).render(Context({"price": 1}))
+    assert set(spans[1].start["context"]) == {"year"}
+
+
+def test_an_include_with_a_context_of_its_own_tells_all_of_it():
+    with driven(PROCESSORS) as spans:
+        Template("{% include 'part.html' with price=3 only %}").render(Context({"title": "T", "price": 1}))
+    assert spans[1].start["context"] == {"price": 3}
 
 
 def test_the_views_variables_come_before_those_of_context_processors():
@@ -45,7 +69,7 @@ def test_the_views_variables_come_before_those_of_context_processors():
         render_to_string("part.html", {"price": 5}, request)
     context = spans[0].start["context"]
     assert next(iter(context)) == "price"
-    assert context["request"] is request
+    assert context["request"] == "<WSGIRequest: GET '/'>"
     assert {"True", "False", "None"}.isdisjoint(context)
 
 
@@ -87,7 +111,23 @@ def test_nothing_lazy_is_evaluated_and_nothing_called():
         with driven(PROCESSORS) as spans:
             render_to_string("part.html", context)
         assert context["users"]._result_cache is None
-    assert spans[0].start["context"]["users"] is context["users"]
+    assert spans[0].start["context"] == {
+        "users": "Unevaluated queryset for: django.contrib.auth.models.User",
+        "lazy": context["lazy"],
+        "call": never,
+    }
+
+
+def test_a_queryset_that_was_evaluated_is_its_rows():
+    from django.contrib.auth.models import Group
+
+    with databases():
+        Group.objects.create(name="staff")
+        groups = Group.objects.all()
+        (group,) = groups
+        with driven(PROCESSORS) as spans:
+            render_to_string("part.html", {"groups": groups})
+    assert spans[0].start["context"]["groups"] == [group]
 
 
 def test_a_context_of_its_own_kind_is_read_without_its_code():
@@ -119,7 +159,7 @@ def test_the_value_of_a_secret_field_is_not_told_with_its_widget():
     with driven(PROCESSORS) as spans:
         page = "".join(str(field) for field in form)
     assert 'value="hunter2"' in page
-    told = [span.start["context"]["widget"] for span in spans]
+    told = [span.start["context"]["widget"] for span in spans if "widget" in span.start["context"]]
     assert {widget["value"] for widget in told if widget["name"] == "user"} == {"ann"}
     assert {widget["value"] for widget in told if widget["name"] != "user"} == {"[redacted]"}
     assert "hunter2" not in repr(told)

@@ -12,8 +12,11 @@ class _Class:
     def method(self) -> None: ...
 
 
-_FUNCTION: type = type(_Class.method)
-_METHOD: type = type(_Class().method)
+FUNCTION: type = type(_Class.method)
+METHOD: type = type(_Class().method)
+# A class's own, as a metaclass may have attributes of its own.
+_module_of: Any = type.__dict__["__module__"].__get__
+_qualname_of: Any = type.__dict__["__qualname__"].__get__
 
 
 def dotted(found: Any) -> str:
@@ -22,11 +25,12 @@ def dotted(found: Any) -> str:
     >>> dotted(dotted)
     'kolo_probe.processors._dotted.dotted'
     """
-    if type(found) is _METHOD:
-        found = found.__func__  # type: ignore[attr-defined, unused-ignore]
-    if type(found) is not _FUNCTION:
-        # `type.__…__`: a metaclass may have attributes of its own.
-        kind = found if issubclass(type(found), type) else type(found)
-        module = type.__dict__["__module__"].__get__(kind)
-        return f"{module}.{type.__dict__['__qualname__'].__get__(kind)}"
-    return f"{found.__module__}.{found.__qualname__}"  # type: ignore[attr-defined, unused-ignore]
+    kind: Any = type(found)
+    if kind is METHOD:
+        found = found.__func__
+        kind = type(found)
+    if kind is FUNCTION:
+        return f"{found.__module__}.{found.__qualname__}"
+    if issubclass(kind, type):
+        kind = found
+    return f"{_module_of(kind)}.{_qualname_of(kind)}"

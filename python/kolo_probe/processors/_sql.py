@@ -143,9 +143,13 @@ def shown_parameters(query: str, parameters: Any, names: Sequence[str], marker: 
     >>> shown_parameters("UPDATE u SET password = ? WHERE id = ?", ("hunter2", 7), ["password"], QMARK, 100)
     ['[redacted]', 7]
     """
+    return shown(read(query, names, marker), parameters, most)
+
+
+def shown(known: Query, parameters: Any, most: int) -> Any:
+    """The same, of a query that was read."""
     if parameters is None or type(parameters) not in (list, tuple, dict):
         return None if parameters is None else f"<{type(parameters).__name__}>"
-    known = read(query, names, marker)
     if type(parameters) is dict:
         if not known.mentions:
             return parameters

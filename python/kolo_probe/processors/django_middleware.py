@@ -7,7 +7,7 @@ is called; so a middleware needs no particular form to be seen.
 from __future__ import annotations
 
 from kolo_probe.processors._django_http import status_of
-from kolo_probe.processors._dotted import dotted
+from kolo_probe.processors._dotted import METHOD, dotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,28 +16,20 @@ if TYPE_CHECKING:
 
 _WRAPPER = "django.core.handlers.exception"
 _HANDLERS = ("_get_response", "_get_response_async")  # innermost, the handler itself: it calls the view
-_OWN = "kolo_probe.middleware."
 
 
 def _is_middleware(frame: FrameType, event: str, _arg: Any, _context: Any) -> bool:
-    # At the end there is a span, or there is none.
-    return event != "call" or (
-        frame.f_globals.get("__name__") == _WRAPPER and _name(frame.f_locals.get("get_response")) is not None
-    )
-
-
-def _name(middleware: Any) -> str | None:
-    """The dotted name of a middleware's class or function; None for what is none: Django's handler, and the
-    middleware of this package, where one has been put below another one."""
-    if middleware is None:
-        return None
-    name = dotted(middleware)
-    return None if name.startswith(_OWN) or name.rpartition(".")[2] in _HANDLERS else name
+    if event != "call":
+        return True  # there is a span, or there is none
+    found: Any = frame.f_locals.get("get_response")
+    if type(found) is METHOD and found.__func__.__name__ in _HANDLERS:  # type: ignore[attr-defined, unused-ignore]
+        return False
+    return found is not None and frame.f_globals.get("__name__") == _WRAPPER
 
 
 def _process(frame: FrameType, event: str, arg: Any, _context: Any) -> dict[str, Any]:
     if event == "call":
-        return {"middleware": _name(frame.f_locals["get_response"])}
+        return {"middleware": dotted(frame.f_locals["get_response"])}
     if event == "unwind":
         return {"exception": arg}
     return {"status_code": status_of(arg)}

@@ -26,6 +26,16 @@ _MOST_KEPT = 1_024  # queries of a process
 _NEAR = 8  # frames between a compiler and its cursor: debug wrappers, and patches of other tools
 
 
+class _Columns:
+    """The columns of a query's rows, and the positions of those that are secret."""
+
+    __slots__ = ("hidden", "names")
+
+    def __init__(self, names: list[str], hidden: frozenset[int]) -> None:
+        self.names = names or None
+        self.hidden = hidden
+
+
 class _Context:
     """The secret names in force, how many rows are kept, and the columns of the queries so far."""
 
@@ -34,7 +44,7 @@ class _Context:
     def __init__(self, names: Sequence[str], most: int) -> None:
         self.names = names
         self.most = most
-        self.columns: dict[str, list[tuple[str, bool]]] = {}
+        self.columns: dict[str, _Columns] = {}
 
 
 _contexts: dict[tuple[Any, ...], _Context] = {}
@@ -94,18 +104,12 @@ def _start(told: Any, context: _Context) -> dict[str, Any]:
     data = {"database": connection.vendor, "alias": connection.alias, "many": many}
     if not isinstance(sql, str):  # psycopg.sql.Composed: only its driver can say what it is
         return {"query_template": f"<{type(sql).__name__}>", "query_params": None, **data}
-    query = str.__str__(sql)
-    text = _sql.read(query, context.names, _sql.FORMAT).text
-    return {"query_template": text, "query_params": _parameters(query, params, many, context), **data}
-
-
-def _parameters(query: str, params: Any, many: bool, context: _Context) -> Any:
-    def shown(given: Any) -> Any:
-        return _sql.shown_parameters(query, given, context.names, _sql.FORMAT, context.most)
-
+    known = _sql.read(str.__str__(sql), context.names, _sql.FORMAT)
     if many and type(params) in (list, tuple):
-        return [shown(row) for row in params[: context.most + 1]]
-    return shown(params)
+        shown: Any = [_sql.shown(known, row, context.most) for row in params[: context.most + 1]]
+    else:
+        shown = _sql.shown(known, params, context.most)
+    return {"query_template": known.text, "query_params": shown, **data}
 
 
 def _sent(told: Any) -> dict[str, Any]:
@@ -138,47 +142,60 @@ def _fetched(told: Any, arg: Any, context: _Context) -> dict[str, Any]:
         return {"query_data": None, "columns": None, "row_count": count}
     columns = _columns(told, context)
     most = context.most + 1  # one more, so that the encoder says that it is cut
-    hidden = frozenset(at for at, (_, is_hidden) in enumerate(columns) if is_hidden)
     if type(arg) is tuple:
-        data, count = _row(arg, hidden), 1
+        (data,), count = _rows([arg], columns), 1
     elif arg and type(arg[0]) is list:
-        data, count = [[_row(row, hidden) for row in arg[0][:most]]], sum(map(len, arg))
+        data, count = [_rows(arg[0][:most], columns)], sum(map(len, arg))
     else:
-        data, count = [_row(row, hidden) for row in arg[:most]], len(arg)
-    return {"query_data": data, "columns": [name for name, _ in columns] or None, "row_count": count}
+        data, count = _rows(arg[:most], columns), len(arg)
+    return {"query_data": data, "columns": columns.names, "row_count": count}
 
 
-def _row(row: Any, hidden: frozenset[int]) -> Any:
-    if not hidden or type(row) not in (list, tuple):
-        return row
-    return tuple(REDACTED if at in hidden else value for at, value in enumerate(row))
+def _rows(rows: list[Any], columns: _Columns) -> list[Any]:
+    if not columns.hidden:
+        return rows
+    return [
+        tuple(REDACTED if at in columns.hidden else value for at, value in enumerate(row))
+        if type(row) in (list, tuple)
+        else row
+        for row in rows
+    ]
 
 
-def _columns(told: Any, context: _Context) -> list[tuple[str, bool]]:
-    """The columns of the rows as (name, whether it is secret); worked out once for each query."""
+def _columns(told: Any, context: _Context) -> _Columns:
+    """The columns of the rows; worked out once for each query."""
     compiler = vars(told["self"])
-    fields = compiler.get("returning_fields")
-    if fields:  # INSERT … RETURNING
-        names = [str(vars(field)["column"]) for field in fields]
-        return [(name, is_secret(name, context.names)) for name in names]
     query = str.__str__(told["sql"])
     found = context.columns.get(query)
     if found is None:
+        fields = compiler.get("returning_fields")  # INSERT … RETURNING
+        selected: list[tuple[str, str | None]]
+        if fields:
+            selected = [(f'"{vars(field)["column"]}"', None) for field in fields]
+        else:
+            selected = [(text, alias) for _, (text, _), alias in compiler.get("select") or ()]
+        names = [alias or _own_name(text) for text, alias in selected]
+        hidden = frozenset(
+            at
+            for at, (text, alias) in enumerate(selected)
+            if is_secret(alias or "", context.names) or is_secret(_without_tables(text), context.names)
+        )
         if len(context.columns) >= _MOST_KEPT:
             context.columns.clear()
-        selected = compiler.get("select") or ()
-        found = [_column(text, alias, context.names) for _, (text, _), alias in selected]
-        context.columns[query] = found
+        found = context.columns[query] = _Columns(names, hidden)
     return found
 
 
-def _column(text: str, alias: str | None, names: Sequence[str]) -> tuple[str, bool]:
-    """A column of a SELECT list: its alias, or its own name without the table's. An expression is secret when
-    one of the columns in it is."""
+def _own_name(text: str) -> str:
+    return _without_tables(text).strip('"`[]')
+
+
+def _without_tables(text: str) -> str:
+    """A column or an expression of a SELECT list, which is secret when one of the columns in it is, whatever
+    their tables are called."""
     import re
 
-    own = re.sub(r"[\w\"`\]\[]+\.(?=[\w\"`\[])", "", text)
-    return alias or own.strip('"`[]'), is_secret(alias or "", names) or is_secret(own, names)
+    return re.sub(r"[\w\"`\]\[]+\.(?=[\w\"`\[])", "", text)
 
 
 PROCESSORS: list[dict[str, Any]] = [

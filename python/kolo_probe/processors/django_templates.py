@@ -3,12 +3,14 @@ within that of the page.
 
 Fields and types are Kolo's (django_template_start, django_template_end): `template` and `context`. Variables
 are given as they are, nearest scope first, so that those of the view come before those of context
-processors; nothing is evaluated or called.
+processors; nothing is evaluated or called. A rendering within another one, of the same context, tells only
+the variables that have come since: the page's are told by the page.
 """
 
 from __future__ import annotations
 
 from kolo_probe._redact import REDACTED, is_secret, names_in_force
+from kolo_probe.processors._dotted import dotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,16 +19,34 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST_VARIABLES = 100
+_PLAIN = frozenset([str, int, float, bool, type(None), dict, list, tuple, set])
 
 
-def _process(frame: FrameType, event: str, arg: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+class _Trace:
+    """The configuration, and what the renderings that run have told of each context: the variables' names
+    with the ids of their values, which are not kept."""
+
+    __slots__ = ("config", "told")
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.told: dict[int, list[dict[Any, int]]] = {}
+
+
+def _process(frame: FrameType, event: str, arg: Any, trace: _Trace) -> dict[str, Any]:
     told = frame.f_locals
     data = {"template": _name(told["self"])}
+    context = told["context"]
+    around = trace.told.setdefault(id(context), [])
     if event == "call":
-        variables = _variables(told["context"])
-        if type(variables.get("widget")) is dict:
-            variables["widget"] = _widget(variables["widget"], config)
-        return {**data, "context": variables}
+        variables = _variables(context)
+        before = around[-1] if around else {}
+        around.append({key: id(value) for key, value in variables.items()})
+        new = {key: value for key, value in variables.items() if before.get(key) != id(value)}
+        return {**data, "context": {key: _shown(key, value, trace.config) for key, value in new.items()}}
+    del around[-1:]
+    if not around:
+        del trace.told[id(context)]
     return data if event == "return" else {**data, "exception": arg}
 
 
@@ -53,6 +73,32 @@ def _variables(context: Any) -> dict[Any, Any]:
     return found
 
 
+def _shown(key: Any, value: Any, config: Mapping[str, Any]) -> Any:
+    """A variable without what is told better elsewhere: the request has a span of its own, and what a
+    QuerySet is made of says less than its rows, or that it has none yet."""
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return _widget(value, config) if key == "widget" and kind is dict else value
+    known = getattr(value, "__dict__", None) if kind.__getattribute__ is object.__getattribute__ else None
+    if type(known) is not dict:
+        return value
+    if "_result_cache" in known and "_query" in known:
+        return _queryset(known, config)
+    if "META" in known and "path" in known:
+        return f"<{kind.__name__}: {known.get('method')} {known['path']!r}>"
+    if "_queued_messages" in known:
+        return {"queued": known["_queued_messages"], "loaded": known.get("_loaded_data")}
+    return value
+
+
+def _queryset(known: dict[str, Any], config: Mapping[str, Any]) -> Any:
+    rows = known["_result_cache"]
+    if type(rows) is list:
+        return rows[: config["spans.max_items"] + 1]
+    model = known.get("model")
+    return f"Unevaluated queryset for: {dotted(model) if isinstance(model, type) else None}"
+
+
 def _widget(widget: dict[Any, Any], config: Mapping[str, Any]) -> dict[Any, Any]:
     """What a form's widget is rendered with, without the value of a field with a secret name: that name is
     a value here, and no key that the encoder could see."""
@@ -70,7 +116,7 @@ _RENDERING: dict[str, Any] = {
     "kind": "template",
     "span_name": "template",
     "process": _process,
-    "build_context": lambda config: config,
+    "build_context": _Trace,
 }
 PROCESSORS: list[dict[str, Any]] = [
     {"co_names": ("_render",), "path_fragment": "django/template/base.py", **_RENDERING},
