@@ -69,14 +69,15 @@ def run(name, *words, folder):
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def traces(tmp_path_factory):
-    """All that was recorded, by the trace's name."""
+@pytest.fixture(scope="module", params=["auto", "profile", "pure"])
+def traces(request, tmp_path_factory):
+    """All that was recorded, by the trace's name, with each way to see calls."""
     pytest.importorskip("celery")
     pytest.importorskip("huey")
     folder = tmp_path_factory.mktemp("shop")
     (folder / "program.py").write_text(PROGRAM)
     (folder / "test_shop.py").write_text("def test_fails():\n    assert False\n")
+    (folder / "pyproject.toml").write_text(f'[tool.kolo]\nhook = "{request.param}"\n')
     run("kolo-probe", "run", "program.py", folder=folder)
     listed = [
         json.loads(line) for line in run("kolo-trace", "list", "--json", folder=folder).stdout.splitlines()
