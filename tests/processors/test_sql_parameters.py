@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kolo_probe._redact import DEFAULT_NAMES
+from kolo_probe.processors import _sql
 from kolo_probe.processors._sql import FORMAT, QMARK, read, shown_parameters, title
 
 HIDDEN = "[redacted]"
@@ -127,3 +128,16 @@ def test_a_join_of_secret_columns_stays_as_it_is():
 )
 def test_a_statements_name_says_what_it_does_and_to_what(sql, name):
     assert title(sql) == name
+
+
+def test_queries_that_are_remembered_are_few_and_short():
+    _sql._queries.clear()
+    for at in range(3000):
+        _sql.read(f"SELECT {at}", DEFAULT_NAMES, FORMAT)
+        _sql.title(f"SELECT {at}")
+    _sql.read(f"SELECT {'1, ' * 9000}", DEFAULT_NAMES, FORMAT)
+    assert _sql.title(f"SELECT {'1, ' * 9000} FROM u") == "SELECT"  # so far behind it is not looked for
+    (queries,) = _sql._queries.values()
+    for kept in (queries, _sql._titles):
+        assert 0 < len(kept) <= 512
+        assert max(map(len, kept)) <= 4096

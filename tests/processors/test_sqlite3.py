@@ -110,6 +110,7 @@ def test_rows_and_factories_work_as_ever(connection):
     assert len(spans) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Passing more than 1 positional")
 def test_a_connection_of_the_programs_own_class_is_its_own(asked_for):
     class Mine(sqlite3.Connection):
         pass

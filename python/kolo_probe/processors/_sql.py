@@ -31,7 +31,8 @@ _SEPARATORS = frozenset({
     "union", "values", "where",
 })  # fmt: skip
 _MOST_TEXT = 16_384  # characters, some milliseconds; a longer text is not followed
-_MOST_KEPT = 1_024  # queries of a process
+_MOST_KEPT = 512  # queries of a process
+_LONGEST_KEPT = 4_096  # characters: those that write many rows are long, and never the same
 _MOST_ROWS = 10  # of executemany's parameters
 
 
@@ -61,7 +62,7 @@ class Query:
         self.text = _without(start, hidden) + ("…" if len(query) > _MOST_TEXT else "")
 
 
-_queries: dict[tuple[str, tuple[str, ...], str], Query] = {}
+_queries: dict[tuple[tuple[str, ...], str], dict[str, Query]] = {}
 _titles: dict[str, str | None] = {}
 
 
@@ -71,12 +72,11 @@ def read(query: str, names: Sequence[str], marker: str) -> Query:
     >>> read("UPDATE u SET password = 'hunter2'", ["password"], QMARK).text
     "UPDATE u SET password = '[redacted]'"
     """
-    key = (query, tuple(names), marker)
-    found = _queries.get(key)
+    kept = _queries.setdefault((tuple(names), marker), {})
+    found = kept.get(query)
     if found is None:
-        if len(_queries) >= _MOST_KEPT:
-            _queries.clear()
-        found = _queries[key] = Query(query, names, marker)
+        found = Query(query, names, marker)
+        keep(kept, query, found)
     return found
 
 
@@ -84,11 +84,21 @@ def title(query: Any) -> str | None:
     """What a query is called in lists: what it does, and to which table first: "SELECT auth_user"."""
     if type(query) is not str:
         return None
-    if query not in _titles:
-        if len(_titles) >= _MOST_KEPT:
-            _titles.clear()
-        _titles[query] = _title(query[:_MOST_TEXT])
-    return _titles[query]
+    found = _titles.get(query, "")
+    if found == "":
+        found = _title(query[:_MOST_TEXT])
+        keep(_titles, query, found)
+    return found
+
+
+def keep(kept: dict[str, Any], query: str, value: object) -> None:
+    """Remember what was found out of a query, for few and short ones. Other threads do the same meanwhile:
+    what is there now may be gone at the next look."""
+    if len(query) > _LONGEST_KEPT:
+        return
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[query] = value
 
 
 def _title(query: str) -> str | None:

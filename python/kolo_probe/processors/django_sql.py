@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _CURSORS = "django.db.backends.utils"
 _COMPILERS = "django.db.models.sql.compiler"
 _SENDS = "_execute_with_wrappers"
-_MOST_KEPT = 1_024  # queries of a process
 _NEAR = 8  # frames between a compiler and its cursor: debug wrappers, and patches of other tools
 
 
@@ -180,9 +179,8 @@ def _columns(told: Any, context: _Context) -> _Columns:
             for at, (text, alias) in enumerate(selected)
             if is_secret(alias or "", context.names) or is_secret(_without_tables(text), context.names)
         )
-        if len(context.columns) >= _MOST_KEPT:
-            context.columns.clear()
-        found = context.columns[query] = _Columns(names, hidden)
+        found = _Columns(names, hidden)
+        _sql.keep(context.columns, query, found)
     return found
 
 
