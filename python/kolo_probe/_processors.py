@@ -175,7 +175,6 @@ class Dispatcher:
         """One event of code that `matched` processors match. `key` tells one activation from all others that
         run now; `frame` has a frame's attributes (f_code, f_locals, f_globals, f_lineno, f_back).
         Raises only what is no Exception."""
-        trace = self._probe.current_trace()
         for index in matched:
             processor = self._processors[index]
             if event not in processor.events:
@@ -185,7 +184,7 @@ class Dispatcher:
             try:
                 if processor.joins is not None:
                     own = processor.joins(frame, event) or key
-                context = self._context(trace, index, processor)
+                context = {} if processor.build_context is None else self._context(index, processor)
                 is_open = event in _OUTCOMES and (own, index) in self._open
                 if processor.call is not None and not processor.call(frame, event, arg, context):
                     if is_open:
@@ -200,17 +199,16 @@ class Dispatcher:
                 if event in _OUTCOMES and (own, index) in self._open:
                     self._end(processor, index, own, event, {})
 
-    def _context(self, trace: int, index: int, processor: Processor) -> Any:
+    def _context(self, index: int, processor: Processor) -> Any:
         """What `build_context` made for this processor in this trace."""
-        if processor.build_context is None:
-            return {}
+        trace = self._probe.current_trace()
         contexts = self._contexts.get(trace)
         if contexts is None:
             contexts = self._contexts[trace] = {}
             if len(self._contexts) > _MOST_CONTEXTS:
                 del self._contexts[next(iter(self._contexts))]
         if index not in contexts:
-            contexts[index] = processor.build_context(self._config)
+            contexts[index] = processor.build_context(self._config) if processor.build_context else {}
         return contexts[index]
 
     def _tell(self, processor: Processor, index: int, key: Any, event: str, data: dict[str, Any]) -> None:
