@@ -160,6 +160,17 @@ def complaints(exchanges: list[Exchange], traces: list[dict[str, Any]]) -> list[
     return wrong
 
 
+def missing_spans(trace: dict[str, Any]) -> list[str]:
+    """What an order's trace does not tell of all that an order does: one line for each kind of span."""
+    command = [program("kolo-trace"), "show", trace["id"], "--db", str(DATABASE), "--json"]
+    shown = subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True)
+    kinds = {span["kind"] for span in json.loads(shown.stdout)["spans"]}
+    wanted = ("request", "middleware", "sql")
+    return [
+        f"{trace['id']} “{trace['name']}” has no span of kind {kind}" for kind in wanted if kind not in kinds
+    ]
+
+
 def explain(wrong: list[str]) -> str:
     """The first of many complaints, and what the probe itself said in the server's log."""
     log = (FOLDER / "demo-gunicorn.log").read_text(errors="replace")
@@ -207,6 +218,9 @@ def main() -> int:
         exchanges = serve_and_visit()
         traces = [trace for trace in list_traces() if trace["id"] not in before]
         wrong = complaints(exchanges, traces)
+        for trace in traces:
+            if trace["name"] == "201 POST /orders/":
+                wrong += missing_spans(trace)
         if wrong:
             raise DemoError(explain(wrong))
         show(traces)
