@@ -120,7 +120,7 @@ class KoloMiddleware:
     ) -> None:
         token, span, name = begun
         # Without a status when the client went away (CancelledError) or the worker is stopped.
-        status = 500 if isinstance(error, Exception) else status_of(response)  # what the server makes of it
+        status = 500 if isinstance(error, Exception) else _status(response)  # what the server makes of it
         name = name if status is None else f"{status} {name}"
         if span and error is None:
             data = _told(response_fields, request, response, self._max_text, self._secret_names)
@@ -138,6 +138,13 @@ def _told(tell: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any
     except Exception as error:
         warn(f"a request is told without its details ({tell.__name__}: {type(error).__name__})")
         return {}
+
+
+def _status(response: Any) -> int | None:
+    try:
+        return status_of(response)
+    except Exception:  # a class of the application's with a __getattribute__ of its own
+        return None
 
 
 def _attribute(request: HttpRequest, name: str) -> str:

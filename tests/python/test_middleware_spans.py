@@ -301,6 +301,15 @@ def test_a_response_of_another_kind(told):
     assert told(RequestFactory().get("/"), lambda _: Response())["name"] == "299 GET /"
 
 
+def test_a_response_that_refuses_every_question_comes_through(told):
+    class Response:
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+    span = told(RequestFactory().get("/"), lambda _: Response())
+    assert (span["name"], span["end"], span["outcome"]) == ("GET /", {}, "returned")
+
+
 def test_asgi(probe):
     async def get_response(request):
         await asyncio.sleep(0)
