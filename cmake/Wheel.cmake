@@ -1,4 +1,4 @@
-# What a wheel holds beside the package's Python files: the extension module in the package, the two programs in the
+# What a wheel holds beside the package's Python files: the extension module in the package (CPython), the two programs in the
 # folder of scripts, and what makes KOLO_PROBE=1 work: a .pth file, which must lie beside the package.
 
 if(TARGET _probe)

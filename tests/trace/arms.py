@@ -100,9 +100,12 @@ def arms() -> list[Arm]:
     return [Arm(python, hook) for python in pythons() for hook in python.hooks]
 
 
-def pure_arms() -> list[Arm]:
-    """The probe in Python, on some CPythons and on PyPy, where they are found."""
+def pure_arms(*, with_pypy: bool = True) -> list[Arm]:
+    """The probe in Python, on some CPythons and on PyPy, where they are found. Programs whose story depends
+    on when objects go are for CPython."""
     found = [Arm(python, "pure") for python in pythons() if python.version in PURE_ON]
+    if not with_pypy:
+        return found
     pypy = None if os.environ.get("KOLO_OWN_PYTHON_ONLY") else shutil.which("pypy3")
     if pypy is not None:
         version = subprocess.run(

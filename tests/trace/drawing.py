@@ -39,6 +39,11 @@ def remarks_of(line: str) -> tuple[str, list[Remark]]:
     return text.rstrip(), found
 
 
+def is_unlike(unlike: str, here: Place) -> bool:
+    """Whether a case says that something else may come out here."""
+    return bool(unlike) and any(applies(remark.places, here) for remark in remarks_of(f"  # {unlike}")[1])
+
+
 def applies(places: str, here: Place) -> bool:
     return any(_is_place(one.split(), here) for one in places.split(" or "))
 

@@ -6,6 +6,7 @@ import re
 
 from arms import ROOT
 from cases import CASES
+from cases.processes import CASES as PROCESSES
 from drawing import remarks_of
 
 ALWAYS = {"exception"}  # applied to every line of the profile hook, see drawing.py
@@ -16,7 +17,7 @@ def test_each_row_has_a_case_and_each_remark_a_row():
     rows = re.findall(r"^\| ([a-z -]+) \|", table, re.MULTILINE)[1:]
     named = {
         remark.gap
-        for case in CASES
+        for case in (*CASES, *PROCESSES)
         for line in [*case.gives.splitlines(), f"  # {case.unlike}" if case.unlike else ""]
         for remark in remarks_of(line)[1]
         if remark.gap

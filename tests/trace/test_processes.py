@@ -9,16 +9,16 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from arms import Arm, Place, arms, shown_trace, traces, version_text
+from arms import Arm, Place, arms, pure_arms, shown_trace, traces, version_text
 from cases.processes import CASES
-from drawing import drawn, expected, with_known_names
+from drawing import drawn, expected, is_unlike, with_known_names
 
 pytestmark = pytest.mark.usefixtures("installed")
 
 TAKEOVER_TIMEOUT_S = 20  # for the collector to take over what a process left behind
 
 
-@pytest.fixture(scope="session", params=arms(), ids=str)
+@pytest.fixture(scope="session", params=arms() + pure_arms(), ids=str)
 def arm(request) -> Arm:
     return request.param
 
@@ -48,9 +48,11 @@ def stored(folder: Path, known: set[str], place: Place) -> list[str]:
 def test_gives_these_traces(folder, arm, case):
     if case.since > arm.python.version:
         pytest.skip(f"needs Python {version_text(case.since)}")
+    if is_unlike(case.unlike, arm.place):
+        pytest.skip(f"docs/capture.md: {case.unlike}")
     known = {trace["id"] for trace in traces(folder)} if (folder / ".kolo").exists() else set()
     (folder / "program.py").write_text(case.source)
-    done = arm.python.run("-m", "kolo_probe", "run", "--hook", arm.hook, "program.py", folder=folder)
+    done = arm.python.run("-m", "kolo_probe", "run", "--hook", arm.setting, "program.py", folder=folder)
     assert (done.returncode, done.stdout) == (case.exit_code, case.stdout), done.stderr
     assert re.fullmatch(case.stderr, done.stderr, re.DOTALL)
     gives = expected(case.gives, arm.place)

@@ -11,8 +11,8 @@ import os
 import re
 
 import pytest
-from arms import Arm, arms, shown_trace
-from drawing import drawn
+from arms import Arm, arms, pure_arms, shown_trace
+from drawing import PROFILES, drawn
 from random_programs import random_program
 from test_activations import DRIVER
 
@@ -25,7 +25,7 @@ def recorded(arm: Arm, folder) -> dict[str, list[str]]:
     """The lines of each program."""
     programs = [{"name": str(n), "path": f"/random/{n}.py", "program": random_program(n)} for n in SEEDS]
     (folder / "cases.json").write_text(json.dumps(programs))
-    done = arm.python.run(DRIVER, "cases.json", arm.hook, folder=folder)
+    done = arm.python.run(DRIVER, "cases.json", arm.setting, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     *reports, _ = map(json.loads, done.stdout.splitlines())
     lines = {}
@@ -48,11 +48,11 @@ def first(tmp_path_factory):
     return recorded(arms()[0], tmp_path_factory.mktemp("first"))
 
 
-@pytest.mark.parametrize("arm", arms()[1:], ids=str)
+@pytest.mark.parametrize("arm", arms()[1:] + pure_arms(with_pypy=False), ids=str)
 def test_every_hook_gives_the_same(tmp_path, arm, first):
     assert sum(map(len, first.values())) > 20 * len(SEEDS)
     found = recorded(arm, tmp_path)
     for n in first:
-        is_profiled = arm.hook == "profile"
+        is_profiled = arm.hook in PROFILES
         wanted = common(first[n], is_profiled=is_profiled)
         assert common(found[n], is_profiled=is_profiled) == wanted, random_program(int(n))

@@ -21,6 +21,7 @@ class ProcessCase:
     stdout: str = ""
     stderr: str = ""
     since: tuple[int, int] = (3, 9)
+    unlike: str = ""  # as in case.py
 
     @property
     def source(self) -> str:
@@ -59,6 +60,7 @@ CASES = [
             late returned None
                 work returned 'thread'
         """,
+        unlike="pypy [another interpreter]",
     ),
     ProcessCase(
         "daemon threads that are cut off by the end of the interpreter",
@@ -123,6 +125,7 @@ CASES = [
                 generates cut off
                     step …
         """,
+        unlike="pypy [another interpreter]",
     ),
     ProcessCase(
         "generators and coroutines that are left at the end",
@@ -148,6 +151,7 @@ CASES = [
                 numbers cut off
         """,
         stdout="cleaned up\n",
+        unlike="pypy [collected later]",
     ),
     ProcessCase(
         "sys.exit in a function",
@@ -202,6 +206,7 @@ CASES = [
         """,
         exit_code=-2,
         stderr=r"Traceback .*KeyboardInterrupt\n",
+        unlike="pypy [another interpreter]",
     ),
     ProcessCase(
         "os._exit: what was running has no end",
@@ -219,6 +224,7 @@ CASES = [
                 leaves open
         """,
         exit_code=5,
+        unlike="pure or pypy [no arena]",
     ),
     ProcessCase(
         "a subprocess is no part of the trace",
@@ -375,5 +381,6 @@ CASES = [
                 step returned 2
         """,
         stdout="[2]\n",
+        unlike="pypy [another interpreter]",
     ),
 ]
