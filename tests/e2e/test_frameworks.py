@@ -72,6 +72,17 @@ def names_in(project, trace_name):
     return [name_of(activation) for activation in project.show(trace["id"])["activations"]]
 
 
+def request_of(project, trace_name):
+    """The span that tells of a request: what it began with, and what it ended with."""
+    (trace,) = rows(project.database, "SELECT id FROM trace WHERE name = ?", trace_name)
+    (span,) = [span for span in project.show(trace["id"])["spans"] if span["kind"] == "request"]
+    assert (span["name"], span["outcome"]) == (trace_name, "returned")
+    return span["data"], span["end_data"]
+
+
+REDACTED = {"$type": "omitted", "$omitted": {"reason": "redacted"}}
+
+
 def check_secret_stays(project, secret):
     for path in project.kolo.iterdir():
         if path.is_file():
@@ -89,6 +100,11 @@ def test_the_flask_example(project):
     server.stop()
     assert daemon.terminate() == 0
     assert names_in(project, "201 POST /orders") == ["order", "price", "is_valid", "discounted"]
+    begun, ended = request_of(project, "201 POST /orders")
+    assert (begun["method"], begun["path_info"]) == ("POST", "/orders")
+    assert ended["url_pattern"]["view_qualname"] == "app.order"
+    assert ended["post_data"] == {"tea": ["sencha"], "cups": ["2"], "voucher_token": REDACTED}
+    assert json.loads(ended["content"]) == {"total": "6.84"}
     assert names_in(project, "200 GET /teas/assam") == ["tea", "price"]
     assert names_in(project, "404 GET /teas/coffee") == ["tea", "price"]
     check_secret_stays(project, "hunter2")
@@ -107,6 +123,11 @@ def test_the_fastapi_example(project):
     assert daemon.terminate() == 0
     lent = names_in(project, "201 POST /loans")
     assert sorted(lent) == sorted(["shelf", "lend", "on_shelf", "write_down", "tidy"])
+    begun, ended = request_of(project, "201 POST /loans")
+    assert begun["headers"]["content-type"] == "application/json"
+    assert (ended["url_pattern"]["route"], ended["url_pattern"]["view_qualname"]) == ("/loans", "app.lend")
+    assert ended["body"] == '{"name": "chard", "count": 2, "card_token": "[redacted]"}'
+    assert json.loads(ended["content"]) == {"left": 10}
     assert sorted(names_in(project, "200 GET /seeds/chard")) == sorted(["shelf", "seed", "on_shelf", "tidy"])
     check_secret_stays(project, "hunter2")
 

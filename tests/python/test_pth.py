@@ -5,6 +5,7 @@ The installed package, its .pth file, the real native module and a real collecto
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import sysconfig
 import textwrap
 
 import pytest
-from test_native_run import activations, environment, only_trace, outcome, traces
+from test_native_run import activations, command, environment, only_trace, outcome, traces
 from test_run import PROGRAMS, script
 
 pytestmark = pytest.mark.usefixtures("installed")
@@ -146,6 +147,25 @@ def test_the_sitecustomize_of_the_application_runs_once_before_the_trace(tmp_pat
     done = python(tmp_path, "program.py", PYTHONPATH=str(tmp_path / "own"))
     assert outcome(done) == (0, "sitecustomize\n3\n", "")
     assert functions(tmp_path, only_trace(tmp_path)) == ["<module>", "<module>", "work"]
+
+
+def test_processors_of_the_program_itself_are_found(tmp_path):
+    (tmp_path / "tracing.py").write_text(
+        "def process(frame, event, arg, context): return {'n': frame.f_locals['n']}\n"
+        "PROCESSOR = {'co_names': ['work'], 'path_fragment': 'program.py', 'process': process,\n"
+        "             'call_type': 'work', 'return_type': 'work_end'}"
+    )
+    (tmp_path / ".kolo").mkdir()
+    (tmp_path / ".kolo/config.toml").write_text("processors = ['tracing:PROCESSOR']\n")
+    script(
+        tmp_path, "import sys\n" + PROGRAM + "print(sys.path[0] == __file__.rpartition('/')[0], sys.path[1])"
+    )
+    plain = python(tmp_path, "program.py", probe=None)
+    assert outcome(python(tmp_path, "program.py")) == outcome(plain)
+    shown = command("kolo-trace", "show", only_trace(tmp_path)["id"], "--json", folder=tmp_path)
+    assert [(span["type"], span["data"]) for span in json.loads(shown.stdout)["spans"]] == [
+        ("work", {"n": 3})
+    ]
 
 
 def test_a_sitecustomize_that_fails_is_reported_as_ever_and_the_program_is_traced(tmp_path):
