@@ -43,6 +43,10 @@ def test_a_management_command_is_a_trace_of_its_name(tmp_path, way):
     assert outcome(done) == (0, "System check identified no issues (0 silenced).\n", "")
     trace = only_trace(tmp_path)
     assert (trace["kind"], trace["name"], trace["status"]) == ("command", "manage.py check", "complete")
+    shown = json.loads(command("kolo-trace", "show", trace["id"], "--json", folder=tmp_path).stdout)
+    told = {span["kind"]: span for span in shown["spans"]}
+    assert set(told) == {"setup", "command", "checks"}
+    assert (told["command"]["name"], told["command"]["data"]["options"]["no_color"]) == ("check", True)
 
 
 def test_a_name_of_the_users_wins(tmp_path):
