@@ -17,6 +17,7 @@ from kolo_probe.processors._http import STREAMING_RESPONSE, body_of_request, bod
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from re import Pattern
     from typing import Any
 
 _MOST_NAMES = 200  # headers, parameters, files
@@ -26,6 +27,7 @@ _MOST_TAG = 1_024  # characters of an HTML tag
 _INPUT = r"<(?:input|meta)\b[^>]*(?:>|$)"
 _NAMED = r"""\bname\s*=\s*["']?([^"'\s>]+)"""
 _VALUE = r"""(\b(?:value|content)\s*=\s*)("[^"]*(?:"|$)|'[^']*(?:'|$)|[^\s>"']+)"""
+_patterns: tuple[Pattern[str], ...] = ()  # of these three, once they are needed
 
 
 def request_fields(request: Any) -> dict[str, Any]:
@@ -204,12 +206,17 @@ def _without_secret_inputs(text: str, names: Sequence[str]) -> str:
     lower = text.lower()
     if "<input" not in lower and "<meta" not in lower:
         return text
-    import re  # Django has it loaded
+    global _patterns
+    if not _patterns:
+        import re  # Django has it loaded
+
+        _patterns = tuple(re.compile(one, re.IGNORECASE) for one in (_INPUT, _NAMED, _VALUE))
+    tag, named, value = _patterns
 
     def by_name(match: Any) -> str:
-        named = re.search(_NAMED, match[0], re.IGNORECASE)
-        if named is None or not is_secret(named[1], names):
+        name = named.search(match[0])
+        if name is None or not is_secret(name[1], names):
             return str(match[0])
-        return re.sub(_VALUE, rf'\1"{REDACTED}"', match[0], flags=re.IGNORECASE)
+        return value.sub(rf'\1"{REDACTED}"', match[0])
 
-    return re.sub(_INPUT, by_name, text, flags=re.IGNORECASE)
+    return tag.sub(by_name, text)
