@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "probe/codes.hpp"
+#include "probe/exception_set_aside.hpp"
 #include "probe/owned.hpp"
 #include "probe/thread_exit.hpp"
 
@@ -22,21 +23,6 @@ std::vector<ProcessorPattern>& patterns() {
 PyObject* g_dispatcher = nullptr;  // kept for ever, as the next ones
 PyObject* g_stand_in = nullptr;    // types.SimpleNamespace
 std::array<PyObject*, 6> g_event_names{};
-
-/// Like ExceptionSetAside of reprs.cpp, but what comes up meanwhile is looked at.
-class ProgramsException {
-  public:
-    ProgramsException() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
-    /// Also drops what came up meanwhile.
-    ~ProgramsException() { PyErr_Restore(type_, value_, traceback_); }
-    ProgramsException(const ProgramsException&) = delete;
-    ProgramsException& operator=(const ProgramsException&) = delete;
-
-  private:
-    PyObject* type_ = nullptr;
-    PyObject* value_ = nullptr;
-    PyObject* traceback_ = nullptr;
-};
 
 /// What came out of the dispatcher was raised by a signal handler, for the program.
 void raise_later() noexcept {
@@ -166,7 +152,7 @@ PyObject* matching_processors(std::string_view name, std::string_view path) {
     if (matched.empty()) {
         return nullptr;
     }
-    const ProgramsException aside;
+    const ExceptionSetAside aside;
     Owned all(PyTuple_New(static_cast<Py_ssize_t>(matched.size())));
     for (std::size_t i = 0; all && i < matched.size(); ++i) {
         PyObject* index = PyLong_FromSize_t(matched[i]);
@@ -179,7 +165,7 @@ PyObject* matching_processors(std::string_view name, std::string_view path) {
 }
 
 void dispatch(const FrameEvent& event, ProcessedEvent what) noexcept {
-    const ProgramsException aside;
+    const ExceptionSetAside aside;
     // The frame's address tells one activation from all others that run.
     const Owned key(PyLong_FromVoidPtr(event.frame.address));
     const Owned frame(frame_for(event));

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "probe/exception_set_aside.hpp"
 #include "probe/greenlet.hpp"
 #include "probe/process.hpp"
 #include "probe/python/names.hpp"
@@ -67,20 +68,6 @@ struct ClassName {
                std::chrono::steady_clock::now().time_since_epoch())
         .count();
 }
-
-/// Puts the exception that was set aside back at its end.
-class ExceptionSetAside {
-  public:
-    ExceptionSetAside() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
-    ~ExceptionSetAside() { PyErr_Restore(type_, value_, traceback_); }
-    ExceptionSetAside(const ExceptionSetAside&) = delete;
-    ExceptionSetAside& operator=(const ExceptionSetAside&) = delete;
-
-  private:
-    PyObject* type_ = nullptr;
-    PyObject* value_ = nullptr;
-    PyObject* traceback_ = nullptr;
-};
 
 }  // namespace
 
