@@ -21,7 +21,7 @@ std::vector<ProcessorPattern>& patterns() {
 }
 
 PyObject* g_dispatcher = nullptr;  // kept for ever, as the next ones
-PyObject* g_stand_in = nullptr;    // types.SimpleNamespace
+PyObject* g_stand_in = nullptr;    // makes what has a frame's attributes
 std::array<PyObject*, 6> g_event_names{};
 
 /// What came out of the dispatcher was raised by a signal handler, for the program.
@@ -69,43 +69,27 @@ void raise_later() noexcept {
 
 /// Where the interpreter has no frame object to give: before and behind the evaluation on 3.11.
 [[nodiscard]] PyObject* stand_in_for(const FrameEvent& event) noexcept {
-    const Owned keywords(PyDict_New());
     const Owned locals(locals_of(event));
-    const int last = frame_last_instruction(event.frame);
-    const Owned line(PyLong_FromLong(last < 0 ? event.code->co_firstlineno
-                                              : PyCode_Addr2Line(event.code, last)));
-    const Owned below(reinterpret_cast<PyObject*>(PyThreadState_GetFrame(event.thread)));
-    const Owned nothing(PyTuple_New(0));
-    if (!keywords || !locals || !line || !nothing) {
+    const Owned last(PyLong_FromLong(frame_last_instruction(event.frame)));
+    if (!locals || !last) {
         return nullptr;
     }
     PyObject* globals = frame_globals(event.frame);
-    const std::array<std::pair<const char*, PyObject*>, 5> attributes = {
-        {{"f_code", reinterpret_cast<PyObject*>(event.code)},
-         {"f_locals", locals.get()},
-         {"f_globals", globals != nullptr ? globals : Py_None},
-         {"f_lineno", line.get()},
-         {"f_back", below ? below.get() : Py_None}}};
-    for (const auto& [name, value] : attributes) {
-        if (PyDict_SetItemString(keywords.get(), name, value) != 0) {
-            return nullptr;
-        }
-    }
-    return PyObject_Call(g_stand_in, nothing.get(), keywords.get());
+    const std::array<PyObject*, 4> arguments = {reinterpret_cast<PyObject*>(event.code),
+                                                locals.get(),
+                                                globals != nullptr ? globals : Py_None, last.get()};
+    return PyObject_Vectorcall(g_stand_in, arguments.data(), arguments.size(), nullptr);
 }
 
 [[nodiscard]] PyObject* frame_for(const FrameEvent& event) noexcept {
-    PyFrameObject* running = PyThreadState_GetFrame(event.thread);
-    if (running != nullptr && frame_of(running) == event.frame) {
-        return reinterpret_cast<PyObject*>(running);
-    }
-    Py_XDECREF(running);
 #if PY_VERSION_HEX < 0x030B0000
     auto* frame = static_cast<PyObject*>(event.frame.address);
     Py_INCREF(frame);
     return frame;
 #else
-    return stand_in_for(event);
+    return running_frame(event.thread) == event.frame
+               ? reinterpret_cast<PyObject*>(PyThreadState_GetFrame(event.thread))
+               : stand_in_for(event);
 #endif
 }
 
@@ -123,8 +107,7 @@ void raise_later() noexcept {
 }  // namespace
 
 void set_dispatcher(std::vector<ProcessorPattern> found, PyObject* dispatcher) {
-    const Owned types(PyImport_ImportModule("types"));
-    g_stand_in = types ? PyObject_GetAttrString(types.get(), "SimpleNamespace") : nullptr;
+    g_stand_in = PyObject_GetAttrString(dispatcher, "stand_in");
     constexpr std::array<const char*, 6> kNames = {"call",   "return", "unwind",
                                                    "resume", "yield",  "throw"};
     std::transform(kNames.begin(), kNames.end(), g_event_names.begin(), PyUnicode_InternFromString);

@@ -24,8 +24,8 @@ struct ProcessorPattern {
     std::string path_fragment;
 };
 
-/// To be called before the first code is looked at. Takes a reference to `dispatcher`. Throws
-/// std::bad_alloc.
+/// To be called before the first code is looked at. Takes a reference to `dispatcher`, whose
+/// attribute `stand_in` makes what it gets in the place of a frame. Throws std::bad_alloc.
 void set_dispatcher(std::vector<ProcessorPattern> patterns, PyObject* dispatcher);
 
 /// A new tuple of the indices of the patterns that match; null when none does. May throw

@@ -64,10 +64,8 @@ bool is_suspended(_PyInterpreterFrame* frame) noexcept {
 
 FrameRef frame_of(PyFrameObject* frame) noexcept { return {frame->f_frame}; }
 
-FrameRef running_frame([[maybe_unused]] PyThreadState* thread) noexcept {
-#if PY_VERSION_HEX < 0x030C0000
-    return {};
-#elif PY_VERSION_HEX < 0x030D0000
+FrameRef running_frame(PyThreadState* thread) noexcept {
+#if PY_VERSION_HEX < 0x030D0000
     return {thread->cframe->current_frame};
 #else
     return {thread->current_frame};

@@ -15,7 +15,7 @@ from kolo_probe._warnings import warn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import FrameType, TracebackType
+    from types import CodeType, FrameType, TracebackType
     from typing import Any, Protocol
 
     class Spans(Protocol):
@@ -157,11 +157,44 @@ def checked(found: Any, label: str) -> Processor | None:
         return None
 
 
+class StandIn:
+    """What a processor gets in the place of a frame where the interpreter has none to give: before and behind
+    frame evaluation on Python 3.11."""
+
+    __slots__ = ("f_code", "f_globals", "f_lasti", "f_locals")
+
+    def __init__(
+        self, code: CodeType, values: dict[str, Any], names: dict[str, Any], last_instruction: int
+    ) -> None:
+        self.f_code = code
+        self.f_locals = values
+        self.f_globals = names
+        self.f_lasti = last_instruction
+
+    @property
+    def f_lineno(self) -> int:
+        line = self.f_code.co_firstlineno
+        for begin, end, found in self.f_code.co_lines() if self.f_lasti >= 0 else ():
+            if begin <= self.f_lasti < end:
+                return found or line
+        return line
+
+    @property
+    def f_back(self) -> FrameType | None:
+        """The caller: the hook calls the dispatcher from there."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code is not Dispatcher.__call__.__code__:
+            frame = frame.f_back
+        return None if frame is None else frame.f_back
+
+
 class Dispatcher:
     """Asks processors, and makes spans of what they answer.
 
     `failures` counts what went wrong, by place: "label: process() at path:line (TypeError)".
     """
+
+    stand_in = StandIn
 
     def __init__(self, probe: Spans, processors: Sequence[Processor], config: Mapping[str, Any]) -> None:
         self.failures: dict[str, int] = {}
