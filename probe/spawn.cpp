@@ -119,7 +119,7 @@ void redirect_standard_streams(const char* log) noexcept {
         return errno;
     }
     int status = 0;
-    while (waitpid(middle, &status, __WCLONE) < 0 && errno == EINTR) {
+    while (waitpid(middle, &status, static_cast<int>(__WCLONE)) < 0 && errno == EINTR) {
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
 }
