@@ -190,3 +190,21 @@ def test_what_processors_tell_is_stored_as_spans_without_secrets(installed, tmp_
     assert span["kind"] == "log"
     assert "no tea for me" in json.dumps(span)
     assert "hunter2" not in json.dumps(trace)
+
+
+FLUSHED = """
+    import kolo_probe
+    from kolo_probe._session import session
+
+    def work():
+        return 1
+
+    with kolo_probe.enable(name="flushed"):
+        work()
+        assert session().native.flush(10)
+"""
+
+
+def test_a_flush_waits_for_what_was_recorded_and_not_for_the_end_of_the_trace(installed, tmp_path, python):
+    _, (trace,) = run(python, tmp_path, FLUSHED)
+    assert trace["trace"]["stored"] == 2

@@ -257,7 +257,7 @@ class Courier:
         if wanted <= max(self.flushed, self.flush_failed):
             return
         self._outbox.look()
-        if self._outbox.is_at_rest():
+        if self._outbox.is_stored():
             self.flushed = wanted
         elif self._socket is None and self._dialer.has_given_up:
             self.flush_failed = wanted

@@ -393,6 +393,14 @@ class Outbox:
             and all(out.is_told() and out.is_acknowledged() for out in self._rings.values())
         )
 
+    def is_stored(self) -> bool:
+        """All that was recorded up to the last look is acknowledged; traces may go on."""
+        return (
+            self._codes_acknowledged >= self._codes_used
+            and all(out.is_told() and out.is_acknowledged() for out in self._rings.values())
+            and not any(trace.is_over() and trace.close != _ACKNOWLEDGED for trace in self._traces.values())
+        )
+
     def is_settled(self) -> bool:
         return not self._traces and self.is_at_rest()
 
