@@ -35,7 +35,8 @@ struct FrameRef {
     friend bool operator==(const FrameRef&, const FrameRef&) = default;
 };
 [[nodiscard]] FrameRef frame_of(PyFrameObject* frame) noexcept;
-/// The frame that a thread runs right now, as a callback finds it (3.11 and later; before, no frame).
+/// The frame that a thread runs right now, as a callback finds it (3.11 and later; before, no
+/// frame).
 [[nodiscard]] FrameRef running_frame(PyThreadState* thread) noexcept;
 /// The frame below a running one on its thread (3.11 and later); no frame where there is none.
 [[nodiscard]] FrameRef frame_below(FrameRef frame) noexcept;
