@@ -43,6 +43,7 @@ void raise_later() noexcept {
     Py_XDECREF(traceback);
 }
 
+#if PY_VERSION_HEX >= 0x030B0000  // before, a frame is an object
 [[nodiscard]] PyObject* locals_of(const FrameEvent& event) noexcept {
     Owned locals(PyDict_New());
     const CodeVariables& known = event.info->variables;
@@ -80,6 +81,7 @@ void raise_later() noexcept {
                                                 globals != nullptr ? globals : Py_None, last.get()};
     return PyObject_Vectorcall(g_stand_in, arguments.data(), arguments.size(), nullptr);
 }
+#endif
 
 [[nodiscard]] PyObject* frame_for(const FrameEvent& event) noexcept {
 #if PY_VERSION_HEX < 0x030B0000
