@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _IS_PYPY = sys.implementation.name == "pypy"
 
 _descriptors: Any = type.__dict__
-mro_of = _descriptors["__mro__"].__get__
+_mro_of = _descriptors["__mro__"].__get__
 dict_of = _descriptors["__dict__"].__get__
 _qualname_of = _descriptors["__qualname__"].__get__
 _module_of = _descriptors["__module__"].__get__
@@ -44,6 +44,11 @@ _SHOWN_MEMBERS = {
     "zoneinfo.ZoneInfo": ("key",),
 }
 _MOST_CLASSES = 16
+
+
+def mro_of(cls: type) -> tuple[type, ...]:
+    """Without asking a metaclass. Empty for a class that C code never made ready (functools._lru_list_elem)."""
+    return _mro_of(cls) or ()
 
 
 def derives(cls: type, base: Any) -> bool:
