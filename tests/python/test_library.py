@@ -101,7 +101,7 @@ def test_this_package_is_its_own_folder_by_every_name(tmp_path, monkeypatch):
 
 
 def test_packages_called_like_it_or_like_kolo_are_not_this_package():
-    beside = os.path.dirname(os.path.dirname(kolo_probe.__file__)).replace("site-packages", "src")
+    beside = os.path.join(os.path.dirname(__file__), "..", "..", "python")  # as of an editable install
     for name in ("kolo", "kolo_probe_shop", "kolo_probes"):
         assert is_recorded(f"{beside}/{name}/config.py")
         assert is_recorded(f"/srv/{name}/config.py")

@@ -47,7 +47,7 @@ _MOST_CLASSES = 16
 
 
 def mro_of(cls: type) -> tuple[type, ...]:
-    """Without asking a metaclass. Empty for a class that C code never made ready (functools._lru_list_elem)."""
+    """Without asking a metaclass. Empty for a class that C code never made ready (functools has one)."""
     return _mro_of(cls) or ()
 
 
