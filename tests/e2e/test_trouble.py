@@ -20,7 +20,7 @@ from harness.visits import Load, get_all
 REQUESTS = 40
 TARGETS = [f"/echo/marker-{n}/{('', 'threads/')[n % 2]}?hops={n % 7}" for n in range(REQUESTS)]
 # What is lost when the arena is full; anything else would be a mistake.
-FULL = {"ring_full", "start_dropped"}
+FULL = {"ring_full", "start_dropped", "span_dropped"}
 SLOTS = 1024  # traces that an arena can hold until their ends are acknowledged
 
 
