@@ -88,6 +88,7 @@ CASES = [
             waits cut off
             computes cut off
         """,
+        unlike="pypy [another interpreter]",
     ),
     ProcessCase(
         "daemon threads that call on while the interpreter goes down",
