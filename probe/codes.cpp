@@ -88,7 +88,7 @@ CodeInfo* decide_code(PyCodeObject* code, const Filters& filters,
         const std::string path = text_of(code->co_filename);
         notice_greenlets(path);
         const bool is_accepted = filters.accepts(path);
-        Owned processors(matching_processors(text_of(code->co_name), path));
+        MatchingProcessors processors = matching_processors(text_of(code->co_name), path);
         if (!is_accepted && !processors) {
             static_cast<void>(PyUnstable_Code_SetExtra(object, g_code_slot, kRejectedCode));
             return nullptr;

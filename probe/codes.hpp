@@ -12,7 +12,7 @@
 
 #include "probe/arena.hpp"
 #include "probe/filters.hpp"
-#include "probe/owned.hpp"
+#include "probe/matching_processors.hpp"
 #include "probe/python/code_extra.hpp"
 #include "probe/python/qualname.hpp"
 #include "probe/python/traceback.hpp"
@@ -29,7 +29,7 @@ struct CodeInfo {
     bool can_suspend = false;  // a generator, coroutine or asynchronous generator
     bool result_is_secret = false;
     bool is_recorded = true;  // the filters accept it; otherwise it is here for its processors
-    Owned processors;         // a tuple of the indices of those that match; null: none does
+    MatchingProcessors processors;
     CodeVariables variables;
     struct Variable {
         bool is_secret = false;

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "probe/codes.hpp"
@@ -195,12 +196,21 @@ void add_span(const py::str& kind, const py::str& type, const py::object& subtyp
     }
 }
 
-void take_dispatcher(const std::vector<std::pair<std::vector<std::string>, std::string>>& patterns,
-                     const py::object& dispatcher) {
+/// Names, a fragment of a path, and the names of events.
+using Pattern = std::tuple<std::vector<std::string>, std::string, std::vector<std::string>>;
+
+void take_dispatcher(const std::vector<Pattern>& patterns, const py::object& dispatcher) {
     std::vector<ProcessorPattern> taken;
     taken.reserve(patterns.size());
-    for (const auto& [names, fragment] : patterns) {
-        taken.push_back({names, fragment});
+    for (const auto& [names, fragment, events] : patterns) {
+        ProcessorPattern& pattern = taken.emplace_back(ProcessorPattern{names, fragment, {}});
+        for (const std::string& name : events) {
+            const auto event = processed_event_named(name);
+            if (!event) {
+                throw py::value_error("set_dispatcher: there is no event '" + name + "'");
+            }
+            pattern.events.add(*event);
+        }
     }
     set_dispatcher(std::move(taken), dispatcher.ptr());
 }

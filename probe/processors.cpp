@@ -20,9 +20,11 @@ std::vector<ProcessorPattern>& patterns() {
     return *known;
 }
 
-PyObject* g_dispatcher = nullptr;  // kept for ever, as the next ones
-PyObject* g_stand_in = nullptr;    // makes what has a frame's attributes
+PyObject* g_dispatcher = nullptr;    // kept for ever, as the next ones
+PyTypeObject* g_stand_in = nullptr;  // a tuple with a frame's attributes
 std::array<PyObject*, 6> g_event_names{};
+constexpr std::array<const char*, 6> kEventNames = {"call",   "return", "unwind",
+                                                    "resume", "yield",  "throw"};
 
 /// What came out of the dispatcher was raised by a signal handler, for the program.
 void raise_later() noexcept {
@@ -76,10 +78,10 @@ void raise_later() noexcept {
         return nullptr;
     }
     PyObject* globals = frame_globals(event.frame);
-    const std::array<PyObject*, 4> arguments = {reinterpret_cast<PyObject*>(event.code),
-                                                locals.get(),
-                                                globals != nullptr ? globals : Py_None, last.get()};
-    return PyObject_Vectorcall(g_stand_in, arguments.data(), arguments.size(), nullptr);
+    const Owned fields(PyTuple_Pack(4, reinterpret_cast<PyObject*>(event.code), locals.get(),
+                                    globals != nullptr ? globals : Py_None, last.get()));
+    const Owned arguments(fields ? PyTuple_Pack(1, fields.get()) : nullptr);
+    return arguments ? PyTuple_Type.tp_new(g_stand_in, arguments.get(), nullptr) : nullptr;
 }
 #endif
 
@@ -109,10 +111,12 @@ void raise_later() noexcept {
 }  // namespace
 
 void set_dispatcher(std::vector<ProcessorPattern> found, PyObject* dispatcher) {
-    g_stand_in = PyObject_GetAttrString(dispatcher, "stand_in");
-    constexpr std::array<const char*, 6> kNames = {"call",   "return", "unwind",
-                                                   "resume", "yield",  "throw"};
-    std::transform(kNames.begin(), kNames.end(), g_event_names.begin(), PyUnicode_InternFromString);
+    PyObject* const stand_in = PyObject_GetAttrString(dispatcher, "stand_in");
+    if (stand_in != nullptr && PyType_Check(stand_in) != 0) {
+        g_stand_in = reinterpret_cast<PyTypeObject*>(stand_in);
+    }
+    std::transform(kEventNames.begin(), kEventNames.end(), g_event_names.begin(),
+                   PyUnicode_InternFromString);
     PyErr_Clear();
     const bool is_complete =
         g_stand_in != nullptr && std::all_of(g_event_names.begin(), g_event_names.end(),
@@ -124,29 +128,39 @@ void set_dispatcher(std::vector<ProcessorPattern> found, PyObject* dispatcher) {
     }
 }
 
-PyObject* matching_processors(std::string_view name, std::string_view path) {
+std::optional<ProcessedEvent> processed_event_named(std::string_view name) noexcept {
+    const auto* const found = std::find(kEventNames.begin(), kEventNames.end(), name);
+    if (found == kEventNames.end()) {
+        return std::nullopt;
+    }
+    return static_cast<ProcessedEvent>(found - kEventNames.begin());
+}
+
+MatchingProcessors matching_processors(std::string_view name, std::string_view path) {
     std::vector<std::size_t> matched;
+    ProcessedEvents events;
     const auto& known = patterns();
     for (std::size_t i = 0; i < known.size(); ++i) {
         const auto& names = known[i].names;
         if (std::find(names.begin(), names.end(), name) != names.end() &&
             path.find(known[i].path_fragment) != std::string_view::npos) {
             matched.push_back(i);
+            events.add(known[i].events);
         }
     }
     if (matched.empty()) {
-        return nullptr;
+        return {};
     }
     const ExceptionSetAside aside;
     Owned all(PyTuple_New(static_cast<Py_ssize_t>(matched.size())));
     for (std::size_t i = 0; all && i < matched.size(); ++i) {
         PyObject* index = PyLong_FromSize_t(matched[i]);
         if (index == nullptr) {
-            return nullptr;
+            return {};
         }
         PyTuple_SET_ITEM(all.get(), static_cast<Py_ssize_t>(i), index);
     }
-    return all.release();
+    return {std::move(all), events};
 }
 
 void dispatch(const FrameEvent& event, ProcessedEvent what) noexcept {
@@ -156,7 +170,7 @@ void dispatch(const FrameEvent& event, ProcessedEvent what) noexcept {
     const Owned frame(frame_for(event));
     if (key && frame) {
         const std::array<PyObject*, 5> arguments = {
-            event.info->processors.get(), frame.get(), key.get(),
+            event.info->processors.indices.get(), frame.get(), key.get(),
             g_event_names[static_cast<std::size_t>(what)], argument_of(event, what)};
         const Owned result(survive_thread_exit([&] {
             return PyObject_Vectorcall(g_dispatcher, arguments.data(), arguments.size(), nullptr);

@@ -10,30 +10,33 @@
 
 #include <Python.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "probe/matching_processors.hpp"
 #include "probe/record_writer.hpp"
 
 namespace kolo::probe {
 
-/// Code of one of these names whose path has this fragment.
+/// Code of one of these names whose path has this fragment, at these events.
 struct ProcessorPattern {
     std::vector<std::string> names;
     std::string path_fragment;
+    ProcessedEvents events;
 };
 
 /// To be called before the first code is looked at. Takes a reference to `dispatcher`, whose
-/// attribute `stand_in` makes what it gets in the place of a frame. Throws std::bad_alloc.
+/// attribute `stand_in` is a class, derived from tuple, of what it gets in the place of a frame:
+/// (code, locals, globals, last instruction). Throws std::bad_alloc.
 void set_dispatcher(std::vector<ProcessorPattern> patterns, PyObject* dispatcher);
 
-/// A new tuple of the indices of the patterns that match; null when none does. May throw
-/// std::bad_alloc.
-[[nodiscard]] PyObject* matching_processors(std::string_view name, std::string_view path);
+/// Nothing for a name that no event has.
+[[nodiscard]] std::optional<ProcessedEvent> processed_event_named(std::string_view name) noexcept;
 
-/// What happened, in Kolo's words.
-enum class ProcessedEvent : std::uint8_t { kCall, kReturn, kUnwind, kResume, kYield, kThrow };
+/// May throw std::bad_alloc.
+[[nodiscard]] MatchingProcessors matching_processors(std::string_view name, std::string_view path);
 
 /// Hands an event of matched code to Python.
 void dispatch(const FrameEvent& event, ProcessedEvent what) noexcept;

@@ -5,6 +5,9 @@
 namespace kolo::probe {
 
 bool Recorder::ask_processors(const FrameEvent& event, ProcessedEvent what) noexcept {
+    if (!event.info->processors.events.has(what)) {
+        return true;
+    }
     follow_greenlet();
     const Place here = place_on(event.thread);
     if (!here.trace || here.trace_is_over) {

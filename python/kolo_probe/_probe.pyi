@@ -38,10 +38,11 @@ def end_span(span: int, type_name: str, name: str | None, data: dict[str, Any], 
 def add_span(kind: str, type_name: str, subtype: str | None, name: str | None, data: dict[str, Any]) -> None:
     """A span that takes no time: something that was said or done here and now."""
 
-def set_dispatcher(patterns: list[tuple[list[str], str]], dispatcher: Callable[..., None]) -> None:
+def set_dispatcher(patterns: list[tuple[list[str], str, list[str]]], dispatcher: Callable[..., None]) -> None:
     """Code of one of these names, in a file whose path has this fragment, calls dispatcher(matched, frame,
-    key, event, arg) at each of its events in a live trace; `matched` are indices into `patterns`. To be
-    called once, before the first trace: what a code matches is decided when it is first seen."""
+    key, event, arg) at these events in a live trace; `matched` are indices into `patterns`: of all that match
+    the code, whichever of them ask for the event. To be called once, before the first trace: what a code
+    matches is decided when it is first seen. ValueError: there is no such event."""
 
 def adopt_trace(token: int) -> None:
     """Plain calls of this thread that find no other trace belong to that one from now on; 0: to none."""

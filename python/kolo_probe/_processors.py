@@ -9,6 +9,7 @@ of a processor's trouble may reach the program.
 from __future__ import annotations
 
 import sys
+from operator import itemgetter
 
 from kolo_probe._warnings import warn
 
@@ -51,14 +52,14 @@ class ProcessorError(Exception):
 class Processor:
     """One processor, checked and with Kolo's defaults filled in. `label` names it in messages.
 
-    `joins(frame, event)`, which Kolo has not, gives calls that are one span the same key; None: a span of its
-    own. The span begins with the first of them that `call` lets through, and ends with the first end, or when
-    the next begins.
+    `joins(frame, event)`, which Kolo has not, gives calls that are one span the same key, whichever
+    processors they match; None: a span of its own. The span begins with the first of them that `call` lets
+    through, and ends with the first end, or when the next begins. `pairs`: its ends are those of spans.
     """
 
     __slots__ = (
-        "build_context", "call", "co_names", "ends", "events", "joins", "kind", "label", "path_fragment",
-        "process", "span_name", "starts", "subtype", "types",
+        "build_context", "call", "co_names", "ends", "events", "joins", "kind", "label", "pairs",
+        "path_fragment", "process", "span_name", "subtype", "types",
     )  # fmt: skip
 
     def __init__(self, found: Mapping[str, Any], label: str) -> None:
@@ -77,12 +78,12 @@ class Processor:
         }
         self.subtype = _optional_text(found, "subtype")
         self.events = self._events(found)
-        self.starts = "call" in self.events
         self.ends = "return" in self.events or "unwind" in self.events
         self.call = _function(found, "call")
         self.process = _function(found, "process")
         self.build_context = _function(found, "build_context")
         self.joins = _function(found, "joins")
+        self.pairs = "call" in self.events or self.joins is not None
         self.kind = _optional_text(found, "kind") or call_type
         self.span_name = found.get("span_name")
         if not (self.span_name is None or isinstance(self.span_name, str) or callable(self.span_name)):
@@ -157,19 +158,15 @@ def checked(found: Any, label: str) -> Processor | None:
         return None
 
 
-class StandIn:
+class StandIn(tuple):  # type: ignore[type-arg]  # what makes and reads one runs no Python
     """What a processor gets in the place of a frame where the interpreter has none to give: before and behind
     frame evaluation on Python 3.11."""
 
-    __slots__ = ("f_code", "f_globals", "f_lasti", "f_locals")
-
-    def __init__(
-        self, code: CodeType, values: dict[str, Any], names: dict[str, Any], last_instruction: int
-    ) -> None:
-        self.f_code = code
-        self.f_locals = values
-        self.f_globals = names
-        self.f_lasti = last_instruction
+    __slots__ = ()
+    f_code: CodeType = property(itemgetter(0))  # type: ignore[assignment]
+    f_locals: dict[str, Any] = property(itemgetter(1))  # type: ignore[assignment]
+    f_globals: dict[str, Any] = property(itemgetter(2))  # type: ignore[assignment]
+    f_lasti: int = property(itemgetter(3))  # type: ignore[assignment]
 
     @property
     def f_lineno(self) -> int:
@@ -202,35 +199,38 @@ class Dispatcher:
         self._processors = processors
         self._config = config
         self._contexts: dict[int, dict[int, Any]] = {}
-        self._open: dict[tuple[Any, int], int] = {}
+        self._open: dict[Any, int] = {}
 
     def __call__(self, matched: Sequence[int], frame: FrameType, key: int, event: str, arg: Any) -> None:
         """One event of code that `matched` processors match. `key` tells one activation from all others that
         run now; `frame` has a frame's attributes (f_code, f_locals, f_globals, f_lineno, f_back).
         Raises only what is no Exception."""
+        is_end = event in _OUTCOMES
         for index in matched:
             processor = self._processors[index]
             if event not in processor.events:
                 continue
-            own: Any = key
-            step = "call()"
+            span: Any = (key, index)
+            step = "joins()"
             try:
                 if processor.joins is not None:
-                    own = processor.joins(frame, event) or key
+                    span = processor.joins(frame, event) or span
+                if is_end and processor.pairs and span not in self._open:
+                    continue
+                step = "call()"
                 context = {} if processor.build_context is None else self._context(index, processor)
-                is_open = event in _OUTCOMES and (own, index) in self._open
                 if processor.call is not None and not processor.call(frame, event, arg, context):
-                    if is_open:
-                        self._end(processor, index, own, event, {})
+                    if is_end:
+                        self._end(processor, span, event, {})
                     continue
                 step = "process()"
                 data = processor.process(frame, event, arg, context) if processor.process is not None else {}
                 step = "span"
-                self._tell(processor, index, own, event, {} if data is None else data)
+                self._tell(processor, span, event, {} if data is None else data)
             except Exception as error:
                 self._failed(processor, step, error)
-                if event in _OUTCOMES and (own, index) in self._open:
-                    self._end(processor, index, own, event, {})
+                if is_end:
+                    self._end(processor, span, event, {})
 
     def _context(self, index: int, processor: Processor) -> Any:
         """What `build_context` made for this processor in this trace."""
@@ -244,27 +244,27 @@ class Dispatcher:
             contexts[index] = processor.build_context(self._config) if processor.build_context else {}
         return contexts[index]
 
-    def _tell(self, processor: Processor, index: int, key: Any, event: str, data: dict[str, Any]) -> None:
-        kind, name = processor.kind, processor.name_of(data)
+    def _tell(self, processor: Processor, span: Any, event: str, data: dict[str, Any]) -> None:
+        name = None if processor.span_name is None else processor.name_of(data)
         if event == "call" and processor.ends:
-            if processor.joins is not None and (key, index) in self._open:
-                self._end(processor, index, key, "return", {})
-            span = self._probe.begin_span(kind, processor.types[event], processor.subtype, name, data)
-            self._open[key, index] = span
+            if processor.joins is not None:
+                self._end(processor, span, "return", {})
+            self._open[span] = self._probe.begin_span(
+                processor.kind, processor.types[event], processor.subtype, name, data
+            )
             if len(self._open) > _MOST_OPEN:
                 del self._open[next(iter(self._open))]
-        elif event in _OUTCOMES and processor.starts:
-            if (key, index) in self._open:
-                self._end(processor, index, key, event, data, name)
+        elif event in _OUTCOMES and processor.pairs:
+            self._end(processor, span, event, data, name)
         else:
-            self._probe.add_span(kind, processor.types[event], processor.subtype, name, data)
+            self._probe.add_span(processor.kind, processor.types[event], processor.subtype, name, data)
 
     def _end(
-        self, processor: Processor, index: int, key: Any, event: str, data: dict[str, Any],
-        name: str | None = None,
-    ) -> None:  # fmt: skip
-        span = self._open.pop((key, index))
-        self._probe.end_span(span, processor.types[event], name, data, _OUTCOMES[event])
+        self, processor: Processor, span: Any, event: str, data: dict[str, Any], name: str | None = None
+    ) -> None:
+        begun = self._open.pop(span, None)
+        if begun is not None:
+            self._probe.end_span(begun, processor.types[event], name, data, _OUTCOMES[event])
 
     def _failed(self, processor: Processor, step: str, error: Exception) -> None:
         """Count it, and say it once per place, without any value: the error's own text may hold one."""

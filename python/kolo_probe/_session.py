@@ -133,7 +133,7 @@ def _ask_processors(native: Native, options: Mapping[str, Any]) -> None:
         from kolo_probe._processors import Dispatcher, load
 
         processors = load(options)
-        patterns = [(list(one.co_names), one.path_fragment) for one in processors]
+        patterns = [(list(one.co_names), one.path_fragment, list(one.events)) for one in processors]
         native.set_dispatcher(patterns, Dispatcher(native, processors, options))
     except Exception as error:  # a plugin's doing; calls are recorded without them
         warn(f"no processor is asked ({type(error).__name__}): calls are recorded, spans are not")

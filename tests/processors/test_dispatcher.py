@@ -126,6 +126,15 @@ def test_calls_that_join_are_one_span_until_the_first_end_that_call_lets_through
     assert (span.start["event"], span.end["arg"], span.outcome) == ("call", "5", "returned")
 
 
+def test_calls_of_two_processors_that_join_are_one_span():
+    begins = processor(co_names=["pay"], joins=lambda frame, event: event == "call", process=told)
+    ends = processor(co_names=["order"], events=["return"], joins=lambda frame, event: True, process=told)
+    with driven([begins, ends]) as spans:
+        assert order(2) == 5
+        pay(3)
+    assert [(span.start["amount"], span.end and span.end["arg"]) for span in spans] == [(2, "5"), (3, None)]
+
+
 def test_a_call_that_joins_one_that_is_open_ends_it():
     def joins(frame, event):
         return "one" if event == "call" else None

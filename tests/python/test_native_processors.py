@@ -68,6 +68,45 @@ def test_the_guides_example_is_told_of_also_where_its_code_is_not_recorded(tmp_p
     assert error is None if hook == "profile" else error["message"] == "over the limit"
 
 
+ASKED = """
+from kolo_probe import _processors, enable
+
+asked = []
+
+
+class Dispatcher(_processors.Dispatcher):
+    def __call__(self, matched, frame, key, event, arg):
+        asked.append(event)
+        super().__call__(matched, frame, key, event, arg)
+
+
+_processors.Dispatcher = Dispatcher
+
+
+def numbers():
+    yield 1
+    yield 2
+
+
+NUMBERS = dict(co_names=["numbers"], path_fragment="program.py", call_type="numbers", return_type="end",
+               events=["call", "return"])
+if __name__ == "__main__":
+    with enable():
+        list(numbers())
+    print(asked)
+"""
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_an_event_that_no_processor_asks_for_calls_no_python(tmp_path, hook):
+    script(tmp_path, ASKED)
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.kolo]\nprocessors = ["program:NUMBERS"]\nhook = "{hook}"\n'
+    )
+    done = command("python", "program.py", folder=tmp_path)
+    assert outcome(done) == (0, "['call', 'return']\n", "")
+
+
 @pytest.mark.parametrize("group", ["kolo_probe.processors", "kolo.processors"])
 def test_a_plugin_that_is_installed_is_asked(tmp_path, group):
     guide(tmp_path)

@@ -163,10 +163,12 @@ def _decoded(body: bytes | bytearray, content_type: str, context: Mapping[str, A
 
     _, _, charset = content_type.partition("charset=")
     charset = charset.partition(";")[0].strip(" \"'") or "utf-8"
-    beginning = bytes(body[: 4 * (context["max_text"] + 1)])
+    most = 4 * (context["max_text"] + 1)
     try:
-        decoder = codecs.getincrementaldecoder(charset)("strict")
-        text = decoder.decode(beginning, final=len(beginning) == len(body))
-    except (LookupError, UnicodeError):
+        if len(body) <= most:
+            text = body.decode(charset)
+        else:  # which may end within a character
+            text = codecs.getincrementaldecoder(charset)("strict").decode(bytes(body[:most]))
+    except (LookupError, ValueError):
         return binary
     return binary if "\0" in text else text

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from kolo_probe._redact import REDACTED, is_secret, names_in_force
 from kolo_probe.processors import _sql
+from kolo_probe.processors._frames import of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,21 +58,13 @@ def _context(config: Mapping[str, Any]) -> _Context:
     return _contexts[key]
 
 
-def _is_statement(frame: FrameType, event: str, _arg: Any, _context: Any) -> bool:
-    module = frame.f_globals.get("__name__")
-    if frame.f_code.co_name == _SENDS:
-        return module == _CURSORS and (event == "call" or not _is_compilers(frame))
-    # Without a cursor there was nothing to send.
-    return module == _COMPILERS and event != "call" and frame.f_locals.get("cursor") is not None
+# Two calls tell of a compiler's statement; its key is the cursor, which both know.
+def _sent_by_compiler(frame: FrameType, event: str) -> object:
+    return ("cursor", id(frame.f_locals["self"])) if event == "call" and _is_compilers(frame) else None
 
 
-def _joined(frame: FrameType, event: str) -> object:
-    """A statement's key where two calls tell of it: the compiler's cursor, which both know."""
-    told = frame.f_locals
-    if frame.f_code.co_name != _SENDS:
-        cursor = told.get("cursor")
-        return None if cursor is None else ("cursor", id(cursor))
-    return ("cursor", id(told["self"])) if event == "call" and _is_compilers(frame) else None
+def _fetched_by_compiler(frame: FrameType, _event: str) -> object:
+    return ("cursor", id(frame.f_locals.get("cursor")))
 
 
 def _is_compilers(frame: FrameType) -> bool:
@@ -86,15 +79,14 @@ def _is_compilers(frame: FrameType) -> bool:
     return False
 
 
-def _process(frame: FrameType, event: str, arg: Any, context: _Context) -> dict[str, Any]:
-    told = frame.f_locals
+def _send(frame: FrameType, event: str, arg: Any, context: _Context) -> dict[str, Any]:
     if event == "call":
-        return _start(told, context)
-    if event == "unwind":
-        return {"exception": arg}
-    if frame.f_code.co_name == _SENDS:
-        return _sent(told)
-    return _fetched(told, arg, context)
+        return _start(frame.f_locals, context)
+    return {"exception": arg} if event == "unwind" else _sent(frame.f_locals)
+
+
+def _fetch(frame: FrameType, event: str, arg: Any, context: _Context) -> dict[str, Any]:
+    return {"exception": arg} if event == "unwind" else _fetched(frame.f_locals, arg, context)
 
 
 def _start(told: Any, context: _Context) -> dict[str, Any]:
@@ -103,7 +95,8 @@ def _start(told: Any, context: _Context) -> dict[str, Any]:
     data = {"database": connection.vendor, "alias": connection.alias, "many": many}
     if not isinstance(sql, str):  # psycopg.sql.Composed: only its driver can say what it is
         return {"query_template": f"<{type(sql).__name__}>", "query_params": None, **data}
-    known = _sql.read(str.__str__(sql), context.names, _sql.FORMAT)
+    query = str.__str__(sql)
+    known = _sql.read(query, context.names, _sql.FORMAT)
     if many and type(params) in (list, tuple):
         shown: Any = [_sql.shown(known, row, context.most) for row in params[: context.most + 1]]
     else:
@@ -196,17 +189,28 @@ def _without_tables(text: str) -> str:
     return re.sub(r"[\w\"`\]\[]+\.(?=[\w\"`\[])", "", text)
 
 
+_STATEMENT: dict[str, Any] = {
+    "call_type": "start_sql_query",
+    "return_type": "end_sql_query",
+    "kind": "sql",
+    "build_context": _context,
+}
 PROCESSORS: list[dict[str, Any]] = [
     {
-        "co_names": (_SENDS, "execute_sql"),
-        "path_fragment": "django/db/",
-        "call_type": "start_sql_query",
-        "return_type": "end_sql_query",
-        "kind": "sql",
-        "call": _is_statement,
-        "joins": _joined,
-        "process": _process,
-        "build_context": _context,
+        "co_names": (_SENDS,),
+        "path_fragment": "django/db/backends/utils.py",
+        "call": of_module(_CURSORS),
+        "joins": _sent_by_compiler,
+        "process": _send,
         "span_name": lambda data: _sql.title(data.get("query_template")),
-    }
+        **_STATEMENT,
+    },
+    {
+        "co_names": ("execute_sql",),
+        "path_fragment": "django/db/models/sql/compiler.py",
+        "events": ("return", "unwind"),
+        "joins": _fetched_by_compiler,
+        "process": _fetch,
+        **_STATEMENT,
+    },
 ]

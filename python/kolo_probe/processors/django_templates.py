@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST_VARIABLES = 100
+_CONSTANTS = frozenset(["True", "False", "None"])
 _PLAIN = frozenset([str, int, float, bool, type(None), dict, list, tuple, set])
 
 
@@ -35,15 +36,17 @@ class _Trace:
 
 def _process(frame: FrameType, event: str, arg: Any, trace: _Trace) -> dict[str, Any]:
     told = frame.f_locals
-    data = {"template": _name(told["self"])}
+    data: dict[str, Any] = {"template": _name(told["self"])}
     context = told["context"]
     around = trace.told.setdefault(id(context), [])
     if event == "call":
-        variables = _variables(context)
-        before = around[-1] if around else {}
-        around.append({key: id(value) for key, value in variables.items()})
-        new = {key: value for key, value in variables.items() if before.get(key) != id(value)}
-        return {**data, "context": {key: _shown(key, value, trace.config) for key, value in new.items()}}
+        seen, new = _variables(context, around[-1] if around else {})
+        around.append(seen)
+        for key, value in new.items():
+            if type(value) not in _PLAIN or key == "widget":
+                new[key] = _shown(key, value, trace.config)
+        data["context"] = new
+        return data
     del around[-1:]
     if not around:
         del trace.told[id(context)]
@@ -57,20 +60,21 @@ def _name(template: Any) -> str | None:
     return str.__str__(name) if isinstance(name, str) else None
 
 
-def _variables(context: Any) -> dict[Any, Any]:
+def _variables(context: Any, before: Mapping[Any, int]) -> tuple[dict[Any, int], dict[Any, Any]]:
     """What a template sees, as Context.flatten() gives it, but without the constants that every template has,
-    and in the order of scopes."""
-    found: dict[Any, Any] = {}
-    layers = vars(context)["dicts"]
-    for layer in reversed(layers):
-        if isinstance(layer, dict):
-            for key, value in dict.items(layer):
-                found.setdefault(key, value)
-        if len(found) > _MOST_VARIABLES:
+    and in the order of scopes: the ids of all its variables, and those that were not the same `before`."""
+    seen: dict[Any, int] = {}
+    new: dict[Any, Any] = {}
+    for layer in reversed(vars(context)["dicts"]):
+        for key, value in dict.items(layer) if isinstance(layer, dict) else ():
+            if key in seen or (type(key) is str and key in _CONSTANTS):
+                continue
+            seen[key] = at = id(value)
+            if before.get(key) != at:
+                new[key] = value
+        if len(seen) > _MOST_VARIABLES:
             break
-    for constant in ("True", "False", "None"):
-        found.pop(constant, None)
-    return found
+    return seen, new
 
 
 def _shown(key: Any, value: Any, config: Mapping[str, Any]) -> Any:

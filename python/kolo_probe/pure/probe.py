@@ -174,7 +174,7 @@ def add_span(kind: str, type_name: str, subtype: str | None, name: str | None, d
         spans.add(ensure_recorder(process), kind, type_name, subtype, name, data)
 
 
-def set_dispatcher(patterns: list[tuple[list[str], str]], dispatcher: Callable[..., None]) -> None:
+def set_dispatcher(patterns: list[tuple[list[str], str, list[str]]], dispatcher: Callable[..., None]) -> None:
     if state.configuration is not None:
         state.configuration.patterns = list(patterns)
         state.configuration.dispatcher = dispatcher

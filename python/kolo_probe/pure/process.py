@@ -38,7 +38,7 @@ class Configuration:
         self.has_locals: bool = not settings["omit_return_locals"]
         self.waits: bool = settings["when_full"] == "wait"
         self.wait_s: float = settings["wait_ms"] / 1000
-        self.patterns: list[tuple[list[str], str]] = []
+        self.patterns: list[tuple[list[str], str, list[str]]] = []
         self.dispatcher: Callable[..., None] | None = None
 
     def has_filters_of(self, settings: dict[str, Any]) -> bool:
@@ -48,7 +48,7 @@ class Configuration:
         """The processors that match code of this name in that file."""
         return [
             index
-            for index, (names, fragment) in enumerate(self.patterns)
+            for index, (names, fragment, _events) in enumerate(self.patterns)
             if name in names and fragment in path
         ]
 
