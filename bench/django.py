@@ -157,7 +157,7 @@ def main() -> None:
             "null hook": null_hook(stack),
             "kolo-probe": probed(stack, ""),
             "kolo-probe, no values": probed(stack, "values = false\n"),
-            "kolo-probe, no spans": probed(stack, "[spans]\nenabled = false\n"),
+            "kolo-probe, no spans": probed(stack, "spans.enabled = false\n"),
         }
         if importlib.util.find_spec("kolo") is not None:
             arms["plain, DEBUG"] = unprobed(stack, SHOP_DEBUG="1")

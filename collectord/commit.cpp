@@ -1,6 +1,8 @@
 #include "collectord/commit.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "collectord/traces.hpp"
@@ -61,11 +63,18 @@ void write_trace(Process& process, Trace& trace, store::StoreWriter& writer,
     const auto since_begin = [&](proto::Ticks ticks) {
         return duration_ns(process, trace.row.begin_ticks, ticks);
     };
-    for (const store::SpanRow& span : trace.pending_spans) {
-        writer.put_span(trace.row.key, span, since_begin(span.ticks));
-    }
+    // Most spans end in the commit that they begin in: one row is written then, and not changed.
+    std::unordered_map<std::uint64_t, store::SpanEnd> ends;
     for (const store::SpanEndRow& end : trace.pending_span_ends) {
-        writer.end_span(trace.row.key, end, since_begin(end.ticks));
+        ends.insert_or_assign(end.number, store::SpanEnd{&end, since_begin(end.ticks)});
+    }
+    for (const store::SpanRow& span : trace.pending_spans) {
+        const auto end = ends.extract(span.number);
+        writer.put_span(trace.row.key, span, since_begin(span.ticks),
+                        end ? std::optional(end.mapped()) : std::nullopt);
+    }
+    for (const auto& [number, end] : ends) {
+        writer.end_span(trace.row.key, end);
     }
     writer.put_losses(process.row.key, &trace.row.key, trace.losses);
 }

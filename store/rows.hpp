@@ -122,6 +122,12 @@ struct SpanEndRow {
     std::vector<std::uint8_t> data;
 };
 
+/// An end and where it lies, in nanoseconds from the trace's start.
+struct SpanEnd {
+    const SpanEndRow* row;
+    std::int64_t end_ns;
+};
+
 /// Events lost by reason (proto::LossReason).
 using Losses = std::array<std::uint64_t, proto::kLossCounters>;
 

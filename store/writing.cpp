@@ -1,5 +1,6 @@
 #include "store/writing.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "proto/slice.hpp"
@@ -45,9 +46,9 @@ class Run {
     Run& operator<<(TraceKey value) { return *this << static_cast<std::int64_t>(value); }
     template <typename T>
     Run& operator<<(const std::optional<T>& value) {
-        if (value) {
-            return *this << *value;
-        }
+        return value ? *this << *value : *this << std::nullopt;
+    }
+    Run& operator<<(std::nullopt_t /*null*/) {
         statement_.bind(next_++);
         return *this;
     }
@@ -98,8 +99,12 @@ INSERT INTO loss (process_id, trace_key, reason, events) VALUES (?, ?, ?, ?)
 ON CONFLICT (process_id, ifnull(trace_key, 0), reason) DO UPDATE SET events = excluded.events)sql";
 
 constexpr std::string_view kPutSpan = R"sql(
-INSERT OR IGNORE INTO span (trace_key, number, ring, ordinal, kind, type, subtype, name, start_ns, duration_ns, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql";
+INSERT INTO span (trace_key, number, ring, ordinal, kind, type, subtype, name, start_ns, duration_ns, data, end_type,
+    outcome, end_data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace_key, number) DO UPDATE SET name = excluded.name, duration_ns = excluded.duration_ns,
+    end_type = excluded.end_type, outcome = excluded.outcome, end_data = excluded.end_data
+WHERE excluded.end_type IS NOT NULL)sql";
 
 constexpr std::string_view kEndSpan = R"sql(
 UPDATE span SET end_type = ?, name = ifnull(?, name), outcome = ?, duration_ns = max(0, ? - start_ns), end_data = ?
@@ -194,7 +199,7 @@ void StoreWriter::put_trace(ProcessKey process, const TraceRow& row) {
     if (row.parent) {
         run << proto::to_integer(row.parent->ring) << row.parent->ordinal;
     } else {
-        run << std::optional<std::uint32_t>() << std::optional<std::uint64_t>();
+        run << std::nullopt << std::nullopt;
     }
     run << row.group_id << row.emitted << row.stored << row.activations << row.unwinds
         << row.is_merged;
@@ -221,23 +226,31 @@ void StoreWriter::put_losses(ProcessKey process, const TraceKey* trace, const Lo
     }
 }
 
-void StoreWriter::put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns) {
+void StoreWriter::put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns,
+                           const std::optional<SpanEnd>& end) {
     Run run(span_);
     run << trace << row.number;
     if (row.activation) {
         run << proto::to_integer(row.activation->ring) << row.activation->ordinal;
     } else {
-        run << std::optional<std::uint32_t>() << std::optional<std::uint64_t>();
+        run << std::nullopt << std::nullopt;
     }
-    run << row.kind << row.type << row.subtype << row.name << start_ns
-        << (row.is_point ? std::optional<std::int64_t>(0) : std::nullopt) << proto::Bytes(row.data);
+    run << row.kind << row.type << row.subtype
+        << (end && end->row->name ? end->row->name : row.name) << start_ns;
+    if (end) {
+        run << std::max<std::int64_t>(0, end->end_ns - start_ns) << proto::Bytes(row.data)
+            << end->row->type << end->row->outcome << proto::Bytes(end->row->data);
+    } else {
+        run << (row.is_point ? std::optional<std::int64_t>(0) : std::nullopt)
+            << proto::Bytes(row.data) << std::nullopt << std::nullopt << std::nullopt;
+    }
     run.go();
 }
 
-void StoreWriter::end_span(TraceKey trace, const SpanEndRow& row, std::int64_t end_ns) {
+void StoreWriter::end_span(TraceKey trace, const SpanEnd& end) {
     Run run(span_end_);
-    run << row.type << row.name << row.outcome << end_ns << proto::Bytes(row.data) << trace
-        << row.number;
+    run << end.row->type << end.row->name << end.row->outcome << end.end_ns
+        << proto::Bytes(end.row->data) << trace << end.row->number;
     run.go();
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,9 +42,10 @@ class StoreWriter {
     /// `trace` nothing: lost by the process, but in no trace of its own.
     void put_losses(ProcessKey process, const TraceKey* trace, const Losses& losses);
 
-    /// `start_ns`: from the trace's start.
-    void put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns);
-    void end_span(TraceKey trace, const SpanEndRow& row, std::int64_t end_ns);
+    /// `start_ns`: from the trace's start; `end`: where it is known already.
+    void put_span(TraceKey trace, const SpanRow& row, std::int64_t start_ns,
+                  const std::optional<SpanEnd>& end);
+    void end_span(TraceKey trace, const SpanEnd& end);
 
     void add_plain_chunk(TraceKey trace, proto::Bytes slices, std::uint64_t events);
     void add_packed(ProcessKey process, TraceKey trace, const PackedTrace& packed);

@@ -88,6 +88,21 @@ TEST_F(SpanIngest, AnEndMayComeWithALaterCommit) {
         << "what was stored is sent again, and stored once";
 }
 
+TEST_F(SpanIngest, AnEndThatComesWithItsStartSentAgainCounts) {
+    static_cast<void>(ring.span(RecordKind::kSpanStart, 1, told({"request", "a", kNone, "GET /"})));
+    send_and_commit();
+    static_cast<void>(ring.span(RecordKind::kSpanEnd, 1, told({"b", "200 GET /", "returned"})));
+    probe.rings = {ring};
+    Ingest successor{database};
+    static_cast<void>(successor.hello(kSession, probe.hello(), 4711));
+    for (const Frames& message : probe.messages({})) {
+        static_cast<void>(successor.received(kSession, probe.id, message));
+    }
+    static_cast<void>(successor.commit());
+    EXPECT_EQ(text("SELECT format('%s %s %d', name, outcome, count(*)) FROM span"),
+              "200 GET / returned 1");
+}
+
 TEST_F(SpanIngest, HostilePayloadsAreNoSpans) {
     const auto call = ring.start(1);
     for (const std::vector<std::uint8_t>& payload : {std::vector<std::uint8_t>{},
@@ -95,6 +110,7 @@ TEST_F(SpanIngest, HostilePayloadsAreNoSpans) {
                                                      {0x95, 0xA5, 'a'},
                                                      {0xDD, 0xFF, 0xFF, 0xFF, 0xFF},
                                                      {0x80},
+                                                     std::vector<std::uint8_t>(200, 0x91),
                                                      {0x94, 0xC0, 0xC0, 0xC0, 0x80}}) {
         static_cast<void>(ring.span(RecordKind::kSpanStart, 1, payload));
         static_cast<void>(ring.span(RecordKind::kSpanEnd, 1, payload));
