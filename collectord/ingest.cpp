@@ -9,7 +9,6 @@
 #include "collectord/salvage.hpp"
 #include "collectord/traces.hpp"
 #include "proto/codes.hpp"
-#include "store/recalling.hpp"
 #include "store/text.hpp"
 
 namespace kolo::collectord {
@@ -100,7 +99,8 @@ void count_torn_events(Model& model, Process& process) {
 
 }  // namespace
 
-Ingest::Ingest(SQLite::Database& database) : database_(database), writer_(database) {
+Ingest::Ingest(SQLite::Database& database)
+    : database_(database), writer_(database), stored_traces_(database) {
     const store::LargestKeys keys = store::largest_keys(database);
     model_.last_process_key = keys.process;
     model_.last_trace_key = keys.trace;
@@ -284,7 +284,7 @@ std::optional<std::string> Ingest::take_trace_image(Process& process,
         return "a trace whose number or id cannot be";
     }
     if (trace == nullptr) {
-        if (model_.new_trace_ids.contains(id) || store::has_trace_id(database_, id)) {
+        if (model_.new_trace_ids.contains(id) || stored_traces_.has_id(id)) {
             return "a trace id that another process has used";
         }
         Trace made;
@@ -360,7 +360,7 @@ Trace* Ingest::find_trace(Process& process, std::uint64_t number) {
     if (const auto found = process.traces.find(number); found != process.traces.end()) {
         return &found->second;
     }
-    auto recalled = store::recall_trace(database_, process.row.key, number);
+    auto recalled = stored_traces_.recall(process.row.key, number);
     if (!recalled) {
         return nullptr;
     }

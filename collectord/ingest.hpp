@@ -21,6 +21,7 @@
 #include "proto/messages.hpp"
 #include "store/files.hpp"
 #include "store/packing.hpp"
+#include "store/recalling.hpp"
 #include "store/writing.hpp"
 
 namespace kolo::collectord {
@@ -93,6 +94,7 @@ class Ingest {
 
     SQLite::Database& database_;
     store::StoreWriter writer_;
+    store::StoredTraces stored_traces_;
     store::Packer packer_;
     Model model_;
     bool urgent_ = false;

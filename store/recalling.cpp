@@ -147,6 +147,18 @@ constexpr const char* kTraceColumns =
     return trace;
 }
 
+/// A statement that is used again holds no read transaction between two uses.
+class Asked {
+  public:
+    explicit Asked(SQLite::Statement& statement) : statement_(statement) {}
+    ~Asked() { static_cast<void>(statement_.tryReset()); }
+    Asked(const Asked&) = delete;
+    Asked& operator=(const Asked&) = delete;
+
+  private:
+    SQLite::Statement& statement_;
+};
+
 }  // namespace
 
 std::optional<RecalledProcess> recall_process(SQLite::Database& database,
@@ -185,16 +197,6 @@ std::optional<RecalledProcess> recall_process(SQLite::Database& database,
     return process;
 }
 
-std::optional<RecalledTrace> recall_trace(SQLite::Database& database, ProcessKey process,
-                                          std::uint64_t number) {
-    SQLite::Statement find(database,
-                           std::string(kTraceColumns) + "WHERE process_id = ? AND number = ?");
-    find.bind(1, static_cast<std::int64_t>(process));
-    find.bind(2, static_cast<std::int64_t>(number));
-    return find.executeStep() ? std::optional(recalled_trace(database, process, find))
-                              : std::nullopt;
-}
-
 std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database, ProcessKey process) {
     std::vector<proto::TraceNumber> closed;
     SQLite::Statement query(database,
@@ -220,10 +222,23 @@ std::vector<proto::ProcessId> recall_living(SQLite::Database& database) {
     return living;
 }
 
-bool has_trace_id(SQLite::Database& database, const std::string& id) {
-    SQLite::Statement query(database, "SELECT 1 FROM trace WHERE id = ?");
-    query.bind(1, id);
-    return query.executeStep();
+StoredTraces::StoredTraces(SQLite::Database& database)
+    : database_(database),
+      by_number_(database, std::string(kTraceColumns) + "WHERE process_id = ? AND number = ?"),
+      by_id_(database, "SELECT 1 FROM trace WHERE id = ?") {}
+
+std::optional<RecalledTrace> StoredTraces::recall(ProcessKey process, std::uint64_t number) {
+    const Asked asked(by_number_);
+    by_number_.bind(1, static_cast<std::int64_t>(process));
+    by_number_.bind(2, static_cast<std::int64_t>(number));
+    return by_number_.executeStep() ? std::optional(recalled_trace(database_, process, by_number_))
+                                    : std::nullopt;
+}
+
+bool StoredTraces::has_id(const std::string& id) {
+    const Asked asked(by_id_);
+    by_id_.bind(1, id);
+    return by_id_.executeStep();
 }
 
 LargestKeys largest_keys(SQLite::Database& database) {

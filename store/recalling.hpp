@@ -9,7 +9,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "proto/clock.hpp"
@@ -33,14 +33,24 @@ struct RecalledProcess {
 
 [[nodiscard]] std::optional<RecalledProcess> recall_process(SQLite::Database& database,
                                                             const proto::ProcessId& uuid);
-[[nodiscard]] std::optional<RecalledTrace> recall_trace(SQLite::Database& database,
-                                                        ProcessKey process, std::uint64_t number);
 /// The latest traces of a process that are complete: as many as can wait for their acknowledgement.
 [[nodiscard]] std::vector<proto::TraceNumber> recall_closed(SQLite::Database& database,
                                                             ProcessKey process);
 /// Processes that were connected or disconnected when a collector last wrote.
 [[nodiscard]] std::vector<proto::ProcessId> recall_living(SQLite::Database& database);
-[[nodiscard]] bool has_trace_id(SQLite::Database& database, const std::string& id);
+
+/// What is asked of every trace that is told for the first time, and so is prepared once.
+class StoredTraces {
+  public:
+    explicit StoredTraces(SQLite::Database& database);
+    [[nodiscard]] std::optional<RecalledTrace> recall(ProcessKey process, std::uint64_t number);
+    [[nodiscard]] bool has_id(const std::string& id);
+
+  private:
+    SQLite::Database& database_;
+    SQLite::Statement by_number_;
+    SQLite::Statement by_id_;
+};
 
 /// The largest keys in use. The collector is the only writer and numbers on from here, so that a
 /// transaction that is done again uses the same keys.
