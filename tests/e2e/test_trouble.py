@@ -86,7 +86,7 @@ def the_folder_is_a_dangling_link(project):
 
 
 def the_folder_is_not_writable(project):
-    project.kolo.symlink_to("/sys")  # root may not write there either
+    project.kolo.symlink_to("/proc")  # nor may root make files there; /sys may be an empty folder in a chroot
 
 
 def the_database_is_not_one(project):
