@@ -54,12 +54,12 @@ class Processor:
 
     `joins(frame, event)`, which Kolo has not, gives calls that are one span the same key, whichever
     processors they match; None: a span of its own. The span begins with the first of them that `call` lets
-    through, and ends with the first end, or when the next begins. `pairs`: its ends are those of spans.
+    through, and ends with the first end, or when the next begins. `needs_start`: an end alone says nothing.
     """
 
     __slots__ = (
-        "build_context", "call", "co_names", "ends", "events", "joins", "kind", "label", "pairs",
-        "path_fragment", "process", "span_name", "subtype", "types",
+        "build_context", "call", "co_names", "ends", "events", "joins", "kind", "label",
+        "needs_start", "path_fragment", "process", "span_name", "subtype", "types",
     )  # fmt: skip
 
     def __init__(self, found: Mapping[str, Any], label: str) -> None:
@@ -83,7 +83,7 @@ class Processor:
         self.process = _function(found, "process")
         self.build_context = _function(found, "build_context")
         self.joins = _function(found, "joins")
-        self.pairs = "call" in self.events or self.joins is not None
+        self.needs_start = self.joins is not None or ("call" in self.events and self.call is None)
         self.kind = _optional_text(found, "kind") or call_type
         self.span_name = found.get("span_name")
         if not (self.span_name is None or isinstance(self.span_name, str) or callable(self.span_name)):
@@ -215,7 +215,8 @@ class Dispatcher:
             try:
                 if processor.joins is not None:
                     span = processor.joins(frame, event) or span
-                if is_end and processor.pairs and span not in self._open:
+                # An end alone is told where `call` may have refused the start and wants the end.
+                if is_end and processor.needs_start and span not in self._open:
                     continue
                 step = "call()"
                 context = {} if processor.build_context is None else self._context(index, processor)
@@ -254,7 +255,7 @@ class Dispatcher:
             )
             if len(self._open) > _MOST_OPEN:
                 del self._open[next(iter(self._open))]
-        elif event in _OUTCOMES and processor.pairs:
+        elif event in _OUTCOMES and span in self._open:
             self._end(processor, span, event, data, name)
         else:
             self._probe.add_span(processor.kind, processor.types[event], processor.subtype, name, data)

@@ -80,6 +80,12 @@ def test_call_decides_at_each_event():
     assert len(spans) == 1
 
 
+def test_an_end_whose_start_call_refused_is_a_point_in_time():
+    with driven([processor(call=lambda frame, event, *rest: event == "return", process=told)]) as spans:
+        pay(2)
+    assert [(span.type, span.start["arg"], span.end) for span in spans] == [("pay_end", "4", None)]
+
+
 def test_a_context_is_one_for_each_trace_and_is_built_with_the_configuration():
     def process(frame, event, arg, context):
         context["seen"] = context.get("seen", 0) + 1

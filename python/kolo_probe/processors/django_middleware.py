@@ -18,9 +18,7 @@ _WRAPPER = "django.core.handlers.exception"
 _HANDLERS = ("_get_response", "_get_response_async")  # innermost, the handler itself: it calls the view
 
 
-def _is_middleware(frame: FrameType, event: str, _arg: Any, _context: Any) -> bool:
-    if event != "call":
-        return True  # there is a span, or there is none
+def _is_middleware(frame: FrameType, _event: str, _arg: Any, _context: Any) -> bool:
     found: Any = frame.f_locals.get("get_response")
     if type(found) is METHOD and found.__func__.__name__ in _HANDLERS:  # type: ignore[attr-defined, unused-ignore]
         return False

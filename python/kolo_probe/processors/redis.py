@@ -71,6 +71,11 @@ def _sends_pipeline(module: str) -> Callable[..., bool]:
     return call
 
 
+def _pipeline(frame: FrameType, _event: str) -> object:
+    """Its key: an empty one has no span, and whether it was empty cannot be seen at its end."""
+    return ("pipeline", id(frame.f_locals["self"]))
+
+
 def process_command(frame: FrameType, event: str, arg: Any, context: dict[str, Any]) -> dict[str, Any]:
     if event == "unwind":
         return {"exception": arg}
@@ -210,6 +215,12 @@ PROCESSORS = [
             call=_sends_command(module),
             process=process_command,
         ),
-        _processor(module, ["execute"], call=_sends_pipeline(module), process=process_pipeline),
+        _processor(
+            module,
+            ["execute"],
+            call=_sends_pipeline(module),
+            joins=_pipeline,
+            process=process_pipeline,
+        ),
     )
 ]
