@@ -26,7 +26,8 @@ import json, sys
 import kolo_probe
 from kolo_probe import _session, _settings
 
-table = json.load(open(sys.argv[1], encoding="utf-8"))
+with open(sys.argv[1], encoding="utf-8") as file:
+    table = json.load(file)
 name, hook = sys.argv[2:]
 for key, folders in table["folders"].items():
     found = getattr(_settings, key)()
