@@ -1,4 +1,5 @@
-// The exception that is set, put aside while Python code runs inside the hook. Under the GIL; on
+// The exception that is set, put aside while Python or another's code runs inside the hook: it must
+// neither be lost nor meet theirs. Under the GIL; on
 // the stack of one call.
 #pragma once
 

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "probe/exception_set_aside.hpp"
+
 namespace kolo::probe {
 
 namespace {
@@ -21,23 +23,6 @@ GetParent g_get_parent = nullptr;
 /// An import that failed must not be looked for at every event.
 constexpr int kMostTries = 100'000;
 int g_tries = 0;
-
-/// Keeps an exception that is on its way through the frame: it must neither be lost nor meet
-/// greenlet's own.
-class PendingException {
-  public:
-    PendingException() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
-    ~PendingException() { PyErr_Restore(type_, value_, traceback_); }
-    PendingException(const PendingException&) = delete;
-    PendingException& operator=(const PendingException&) = delete;
-    PendingException(PendingException&&) = delete;
-    PendingException& operator=(PendingException&&) = delete;
-
-  private:
-    PyObject* type_ = nullptr;
-    PyObject* value_ = nullptr;
-    PyObject* traceback_ = nullptr;
-};
 
 }  // namespace
 
@@ -73,7 +58,7 @@ void notice_greenlets(std::string_view path) noexcept {
 // In the following the thread itself, or a child, holds the greenlet: only its identity is kept.
 
 const void* find_current_greenlet() noexcept {
-    const PendingException pending;
+    const ExceptionSetAside pending;
     if (g_greenlets == Greenlets::kExpected) {
         find_greenlets();
         if (g_greenlets == Greenlets::kExpected) {
@@ -90,7 +75,7 @@ const void* parent_greenlet() noexcept {
     if (g_greenlets != Greenlets::kFound) {
         return nullptr;
     }
-    const PendingException pending;
+    const ExceptionSetAside pending;
     PyObject* current = g_get_current();
     PyObject* parent = current != nullptr ? g_get_parent(current) : nullptr;
     PyErr_Clear();
@@ -103,7 +88,7 @@ const void* first_greenlet() noexcept {
     if (g_greenlets != Greenlets::kFound) {
         return nullptr;
     }
-    const PendingException pending;
+    const ExceptionSetAside pending;
     PyObject* first = g_get_current();
     while (first != nullptr) {
         PyObject* parent = g_get_parent(first);

@@ -95,8 +95,7 @@ def _start(told: Any, context: _Context) -> dict[str, Any]:
     data = {"database": connection.vendor, "alias": connection.alias, "many": many}
     if not isinstance(sql, str):  # psycopg.sql.Composed: only its driver can say what it is
         return {"query_template": f"<{type(sql).__name__}>", "query_params": None, **data}
-    query = str.__str__(sql)
-    known = _sql.read(query, context.names, _sql.FORMAT)
+    known = _sql.read(str.__str__(sql), context.names, _sql.FORMAT)
     if many and type(params) in (list, tuple):
         shown: Any = [_sql.shown(known, row, context.most) for row in params[: context.most + 1]]
     else:
